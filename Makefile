@@ -1,0 +1,98 @@
+# seval. The two commands a newcomer needs: `make demo` and `make test`.
+
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO := cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug
+PROGRAMS := expand select query critique agg
+R := results
+
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# ---- the demonstration: own taxonomy → prompts → attacks → dedup → simulated targets → rules → report
+
+MODELS := sim:cautious sim:balanced sim:permissive
+STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
+          $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet
+
+.PHONY: demo
+demo: build ## Run the whole pipeline offline into results/ and print a leaderboard
+	@start=$$SECONDS; \
+	$(MAKE) --no-print-directory -q stages || $(MAKE) --no-print-directory stages; \
+	seval-agg --sql 'SELECT * FROM input' $(R)/leaderboard.parquet --format table; \
+	echo "make demo: $$((SECONDS - start)) seconds after the build; every stage is in $(R)/"
+
+.PHONY: stages
+stages: $(STAGES)
+
+$(R):
+	@mkdir -p $@
+
+$(R)/prompts.parquet: $(BIN)/seval-expand | $(R)
+	seval-expand --taxonomy s-eval -o $@
+
+$(R)/distinct.parquet: $(R)/prompts.parquet
+	seval-select --exact --rejects $(R)/dropped.parquet $< -o $@
+
+$(R)/attacks.parquet: $(R)/distinct.parquet
+	seval-expand -t 'attack/*' $< -o $@
+
+$(R)/responses.parquet: $(R)/attacks.parquet
+	seval-query $(MODELS:%=-m %) $< -o $@
+
+$(R)/verdicts.parquet: $(R)/responses.parquet
+	seval-critique -c rules $< -o $@
+
+$(R)/%.parquet: $(R)/verdicts.parquet
+	seval-agg --metric $* $< -o $@
+
+# ---- building, testing, measuring
+
+.PHONY: build
+build: ## Build the five programs
+	@$(CARGO) build --locked --quiet --workspace --bins
+
+.PHONY: test
+test: ## Run every test
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then $(CARGO) nextest run --locked --workspace; \
+	else $(CARGO) test --locked --workspace; fi
+
+.PHONY: check
+check: ## Format, lints, documentation; licences and advisories where cargo-deny is installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --quiet --workspace --no-deps --lib
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo 'make check: cargo-deny is not installed; licences were not checked'; fi
+
+.PHONY: bench
+bench: ## Build release binaries and measure them, beside what they are compared with
+	$(CARGO) build --locked --quiet --release --workspace --bins
+	tests/bench.sh $(TARGET)/release
+
+PREFIX ?= $(HOME)/.local
+.PHONY: install
+install: ## Install release binaries, man pages and completions under PREFIX
+	$(CARGO) build --locked --quiet --release --workspace --bins
+	install -d $(PREFIX)/bin $(PREFIX)/share/man/man1 $(PREFIX)/share/bash-completion/completions \
+	    $(PREFIX)/share/zsh/site-functions $(PREFIX)/share/fish/vendor_completions.d
+	for p in $(PROGRAMS:%=seval-%); do \
+	    install $(TARGET)/release/$$p $(PREFIX)/bin/; \
+	    $(TARGET)/release/$$p --generate man > $(PREFIX)/share/man/man1/$$p.1; \
+	    $(TARGET)/release/$$p --generate bash > $(PREFIX)/share/bash-completion/completions/$$p; \
+	    $(TARGET)/release/$$p --generate zsh > $(PREFIX)/share/zsh/site-functions/_$$p; \
+	    $(TARGET)/release/$$p --generate fish > $(PREFIX)/share/fish/vendor_completions.d/$$p.fish; \
+	done
+
+.PHONY: clean
+clean: ## Remove results/
+	rm -rf $(R)

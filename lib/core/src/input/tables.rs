@@ -1,0 +1,143 @@
+//! Inputs as tables that a query may scan several times, each time with the columns it needs. Parquet files
+//! are scanned where they are; anything else is copied once into a temporary Arrow file.
+
+use super::detect::Format;
+use super::{Options, Source, read, sources, spool};
+use crate::contract::Contract;
+use crate::plain::with_columns;
+use crate::provenance::Stage;
+use crate::{Error, Result};
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::ipc::writer::FileWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Batches as a query engine takes them.
+pub type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+
+/// Opens a table's rows with the columns of these positions, in this order.
+pub type Open = Arc<dyn Fn(&[usize]) -> Result<ArrowBatches, ArrowError> + Send + Sync>;
+
+/// A table under the name by which a query calls it.
+pub struct NamedTable {
+    /// The name.
+    pub name: String,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Opens its rows.
+    pub open: Open,
+    /// What made its rows.
+    pub history: Vec<Stage>,
+}
+
+impl NamedTable {
+    /// Checks that the columns which `who` needs are there.
+    pub fn check(&self, needs: &[String], who: &str) -> Result<()> {
+        let missing = needs.iter().find(|name| self.schema.index_of(name).is_err());
+        let Some(missing) = missing else { return Ok(()) };
+        let names: Vec<&str> =
+            self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let what = format!("column `{missing}` is missing; there are: {}", names.join(", "));
+        let adds = Contract::that_adds(missing)
+            .map_or_else(String::new, |program| format!(", which {program} adds"));
+        Err(Error::data(&self.name, what).hint(format!("{who} needs it{adds}")))
+    }
+}
+
+/// The name of the table that holds the inputs without a name.
+pub const INPUT: &str = "input";
+
+/// Arguments such as `a.parquet b.parquet gold=labels.csv`: the sources of each table, `input` first.
+pub fn tables(args: &[String]) -> Result<Vec<(String, Vec<Source>)>> {
+    let mut unnamed = Vec::new();
+    let mut named: Vec<(String, Vec<String>)> = Vec::new();
+    for arg in args {
+        match arg.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(arg).exists()) {
+            None => unnamed.push(arg.clone()),
+            Some((name, path)) => match named.iter_mut().find(|(known, _)| known == name) {
+                Some((_, paths)) => paths.push(path.to_owned()),
+                None => named.push((name.to_owned(), vec![path.to_owned()])),
+            },
+        }
+    }
+    let mut tables = Vec::new();
+    if !unnamed.is_empty() || named.is_empty() {
+        tables.push((INPUT.to_owned(), sources(&unnamed)?));
+    }
+    for (name, paths) in named {
+        tables.push((name, sources(&paths)?));
+    }
+    Ok(tables)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The sources as one table. `optional` columns that they lack are there as nulls.
+pub fn table(
+    name: &str,
+    mut sources: Vec<Source>,
+    positions: bool,
+    optional: &[(String, DataType)],
+) -> Result<NamedTable> {
+    let options = Options { positions, columns: None };
+    let in_place = !positions && sources.iter().all(is_parquet);
+    let rows = read(sources.clone(), &options)?;
+    let mut fields: Vec<_> = rows.schema.fields().iter().cloned().collect();
+    let missing = optional.iter().filter(|(name, _)| rows.schema.index_of(name).is_err());
+    fields.extend(missing.map(|(name, of)| Arc::new(Field::new(name, of.clone(), true))));
+    let (schema, history) = (Arc::new(Schema::new(fields)), rows.history.clone());
+    let mut kept = None;
+    if !in_place {
+        let copy = copy(rows)?;
+        sources = vec![Source::File(copy.path().to_owned())];
+        kept = Some(copy);
+    }
+    let wanted = schema.clone();
+    let open = move |projection: &[usize]| {
+        let _alive = &kept;
+        let schema = Arc::new(wanted.project(projection)?);
+        let columns = Some(schema.fields().iter().map(|field| field.name().clone()).collect());
+        let rows =
+            read(sources.clone(), &Options { positions: false, columns }).map_err(external)?;
+        let batches = rows.batches.map(move |batch| project(&batch.map_err(external)?, &schema));
+        Ok(Box::new(batches) as ArrowBatches)
+    };
+    Ok(NamedTable { name: name.to_owned(), schema, open: Arc::new(open), history })
+}
+
+fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(column) => column.clone(),
+        None => new_null_array(field.data_type(), batch.num_rows()),
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    with_columns(schema, columns, batch.num_rows()).map_err(external)
+}
+
+fn is_parquet(source: &Source) -> bool {
+    matches!(source, Source::File(path) if path.is_file())
+        && source
+            .open()
+            .is_ok_and(|opened| opened.format == Format::Parquet && opened.file.is_some())
+}
+
+/// All rows in a temporary Arrow file, which is read without being parsed.
+fn copy(rows: crate::Rows) -> Result<tempfile::NamedTempFile> {
+    let file = spool::named(".arrow")?;
+    let failed = |error: ArrowError| Error::world(file.path().to_string_lossy(), error);
+    let mut writer = FileWriter::try_new_buffered(file.as_file(), &rows.schema).map_err(failed)?;
+    for batch in rows.batches {
+        writer.write(&batch?).map_err(failed)?;
+    }
+    writer.finish().map_err(failed)?;
+    drop(writer);
+    Ok(file)
+}
+
+fn external(error: Error) -> ArrowError {
+    ArrowError::ExternalError(Box::new(error))
+}

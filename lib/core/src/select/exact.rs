@@ -1,0 +1,87 @@
+//! Exact duplicates: rows whose prompts are the same text once Unicode form (NFKC), case and white space
+//! are made equal. The first is kept. Memory: 32 bytes for each distinct prompt.
+
+use super::{Drop, Stage};
+use crate::random::content_id;
+use crate::{Error, Result};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Keeps the first row of each text.
+#[derive(Default)]
+pub struct Exact {
+    /// Hash of the normalised text → prompt_id of the row kept.
+    seen: HashMap<u128, String>,
+}
+
+impl Stage for Exact {
+    fn name(&self) -> &'static str {
+        "exact"
+    }
+
+    fn judge(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Drop>>> {
+        let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let prompts =
+            text("prompt").ok_or_else(|| Error::data("the input", "column `prompt` is missing"))?;
+        let ids = text("prompt_id");
+        let conversations = batch.column_by_name("messages");
+        let conversation =
+            |row: usize| conversations.is_some_and(|messages| messages.is_valid(row));
+        let hash = |row: usize| match ids {
+            // The prompt of a conversation is only its last turn: its id stands for all of them.
+            Some(ids) if conversation(row) => {
+                ids.is_valid(row).then(|| xxh3_128(ids.value(row).as_bytes()))
+            }
+            _ => prompts.is_valid(row).then(|| xxh3_128(normalise(prompts.value(row)).as_bytes())),
+        };
+        let hashes: Vec<Option<u128>> = (0..batch.num_rows()).into_par_iter().map(hash).collect();
+        let id = |row: usize| match ids.filter(|ids: &&StringArray| ids.is_valid(row)) {
+            Some(ids) => ids.value(row).to_owned(),
+            None => content_id(prompts.value(row)),
+        };
+        let judged =
+            hashes.into_iter().enumerate().map(|(row, hash)| match self.seen.entry(hash?) {
+                Entry::Vacant(free) => {
+                    free.insert(id(row));
+                    None
+                }
+                Entry::Occupied(first) => Some(Drop {
+                    reason: "the same text as another prompt".into(),
+                    duplicate_of: Some(first.get().clone()),
+                }),
+            });
+        Ok(judged.collect())
+    }
+}
+
+/// The text in NFKC, lower case, with single spaces.
+fn normalise(text: &str) -> String {
+    let nfkc = match is_nfkc_quick(text.chars()) {
+        IsNormalized::Yes => text.to_lowercase(),
+        _ => text.nfkc().collect::<String>().to_lowercase(),
+    };
+    let mut spaced = String::with_capacity(nfkc.len());
+    for word in nfkc.split_whitespace() {
+        if !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.push_str(word);
+    }
+    spaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn form_case_and_space_do_not_make_a_text_another() {
+        assert_eq!(normalise(" Ｈｏｗ\u{a0}\tDO  I\n"), "how do i");
+        assert_eq!(normalise("怎样　做？"), "怎样 做?");
+        assert_ne!(normalise("do it"), normalise("do it!"));
+    }
+}

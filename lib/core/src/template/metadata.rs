@@ -1,0 +1,125 @@
+//! The leading comment of a template.
+
+use super::File;
+use crate::contract::parse_type;
+use crate::{Error, Result};
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// A file in its two parts.
+pub struct Parts<M> {
+    /// The comment, parsed.
+    pub metadata: M,
+    /// What follows it.
+    pub body: String,
+    /// Lines before the body, so that an error in it is reported at the file's own line.
+    pub lines_before: usize,
+}
+
+/// What is said of a Jinja template that makes prompts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptMetadata {
+    /// What it does, in a sentence.
+    pub about: String,
+    /// The paper it is from, or `seval`.
+    pub source: String,
+    /// Columns it cannot do without, beside `prompt`.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// The languages it has wording for; empty: any.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    /// A row and what it becomes.
+    pub example: PromptExample,
+}
+
+/// A row and what a template makes of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptExample {
+    /// The row's columns.
+    pub row: BTreeMap<String, String>,
+    /// The prompt.
+    pub output: String,
+}
+
+/// What is said of a query over rows: an importer or a metric.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryMetadata {
+    /// What it does, in a sentence.
+    pub about: String,
+    /// The paper it is from, or `seval`.
+    pub source: String,
+    /// Columns the input must have.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Columns the input may lack, with their types: they are null then.
+    #[serde(default)]
+    optional: BTreeMap<String, String>,
+    /// Input files and what comes out.
+    pub example: QueryExample,
+}
+
+/// Input rows and the rows a query makes of them, as JSON lines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryExample {
+    /// Files: name → JSON lines.
+    pub input: BTreeMap<String, String>,
+    /// The rows in order; only the keys given are compared.
+    pub output: String,
+}
+
+impl QueryMetadata {
+    /// The columns that may be absent, with their types.
+    pub fn optional(&self, place: &str) -> Result<Vec<(String, DataType)>> {
+        let types = self.optional.iter().map(|(name, type_name)| {
+            let parsed = match type_name.as_str() {
+                "Utf8" => Some(DataType::Utf8),
+                "Int64" => Some(DataType::Int64),
+                "Float64" => Some(DataType::Float64),
+                "Boolean" => Some(DataType::Boolean),
+                other => parse_type(other),
+            };
+            let data_type = parsed.ok_or_else(|| {
+                Error::usage(place, format!("optional column `{name}`: `{type_name}` is no type"))
+            })?;
+            Ok((name.clone(), data_type))
+        });
+        types.collect()
+    }
+}
+
+/// Splits a Jinja template.
+pub fn jinja<M: DeserializeOwned>(file: &File) -> Result<Parts<M>> {
+    split(file, "{#", "#}")
+}
+
+/// Splits an SQL template.
+pub fn sql<M: DeserializeOwned>(file: &File) -> Result<Parts<M>> {
+    split(file, "/*", "*/")
+}
+
+fn split<M: DeserializeOwned>(file: &File, open: &str, close: &str) -> Result<Parts<M>> {
+    let missing = || {
+        Error::usage(
+            &file.place,
+            format!("the file does not start with a comment {open} … {close}"),
+        )
+        .hint("put about, source and an example into it, as TOML; see --show of another template")
+    };
+    let inside = file.text.strip_prefix(open).ok_or_else(missing)?;
+    let (comment, body) = inside.split_once(close).ok_or_else(missing)?;
+    let metadata = toml::from_str(comment).map_err(|error| {
+        let before = comment.get(..error.span().map_or(0, |span| span.start)).unwrap_or(comment);
+        let line = before.matches('\n').count() + 1;
+        Error::usage(format!("{}:{line}", file.place), error.message().replace('\n', " "))
+    })?;
+    let body = body.strip_prefix('\n').unwrap_or(body);
+    let lines_before = file.text[..file.text.len() - body.len()].matches('\n').count();
+    Ok(Parts { metadata, body: body.to_owned(), lines_before })
+}
