@@ -1,0 +1,144 @@
+//! seval-expand: rows × templates → prompt rows.
+
+use clap::Parser;
+use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
+use seval_core::expand::{Counts, Step, expand};
+use seval_core::provenance::Stage;
+use seval_core::taxonomy::Taxonomy;
+use seval_core::template::render::Template;
+use seval_core::{Error, Result, input, output};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ seval-expand --taxonomy s-eval -o prompts.parquet
+  $ seval-expand prompts.parquet -t 'attack/*' -o attacks.parquet
+  $ seval-expand prompts.parquet -t deepinception -t code_injection --only-new -o two.jsonl
+  $ seval-expand --taxonomy s-eval --language zh -t question | seval-expand -t 'attack/*' --format jsonl
+  $ seval-expand --show attack/deepinception
+
+Order and memory: rows come out in the order they go in, each followed by the prompts made of it. Time
+grows with the rows, memory does not.
+Exit status: 0 the output is complete; 1 disk; 2 command line or template; 5 input.";
+
+/// Makes prompt rows: base prompts from a taxonomy of risks, attacks from base prompts.
+///
+/// Reads prompt rows (or a taxonomy), writes the same rows and after each the prompts that the templates
+/// make of it, with `prompt_id`, `prompt`, `attack`, `base_id` and `template`. Attacks are made of base
+/// prompts only: rows with an `attack`, and conversations, go through as they are.
+#[derive(Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+struct Flags {
+    #[command(flatten)]
+    input: InputFlags,
+
+    /// Make base prompts from this taxonomy, built-in or a file, instead of reading rows.
+    #[arg(long, value_name = "NAME", conflicts_with = "files")]
+    taxonomy: Option<String>,
+
+    /// Templates by name, pattern or path: `generate/…` make base prompts, `attack/…` attacks.
+    #[arg(short, long = "template", value_name = "NAME")]
+    template: Vec<String>,
+
+    /// Languages of base prompts.
+    #[arg(long, value_delimiter = ',', default_value = "en,zh")]
+    language: Vec<String>,
+
+    /// Leave out the rows that came in; only new prompts go on.
+    #[arg(long)]
+    only_new: bool,
+
+    /// Decides every random choice in the templates.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    #[command(flatten)]
+    output: OutputFlags,
+
+    #[command(flatten)]
+    shared: SharedFlags,
+}
+
+impl AsRef<SharedFlags> for Flags {
+    fn as_ref(&self) -> &SharedFlags {
+        &self.shared
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main("seval-expand", run)
+}
+
+fn run(flags: Flags) -> Result<()> {
+    if flags.shared.shown(&["attack", "generate"])? {
+        return Ok(());
+    }
+    let (mut generate, attack) = templates(&flags)?;
+    let mut stage = Stage::new("seval-expand");
+    let (mut rows, history) = match &flags.taxonomy {
+        Some(name) => {
+            let taxonomy = Taxonomy::find(name)?;
+            if generate.is_empty() {
+                generate = compile(&flags, "generate/*")?;
+            }
+            stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
+            stage.record(&generate);
+            let (rows, counts) =
+                expand(taxonomy.rows(&flags.language)?, generate, Step::Generate, flags.seed)?;
+            (rows, Some(counts))
+        }
+        None if !generate.is_empty() => {
+            return Err(Error::usage("--template", "generate/ templates need a taxonomy")
+                .hint("give --taxonomy"));
+        }
+        None => {
+            let sources = input::sources(&flags.input.files)?;
+            stage.inputs = input::hashes(&sources)?;
+            (input::read(sources, &input::Options::default())?, None)
+        }
+    };
+    let mut all = history.map(|counts| vec![("base prompts", counts)]).unwrap_or_default();
+    if !attack.is_empty() {
+        stage.record(&attack);
+        let step = if flags.only_new { Step::AttackOnly } else { Step::Attack };
+        let (attacked, counts) = expand(rows, attack, step, flags.seed)?;
+        rows = attacked;
+        all.push(("attacks", counts));
+    } else if flags.taxonomy.is_none() {
+        return Err(Error::usage("--template", "no template is named")
+            .hint("name one with -t, such as -t 'attack/*'; --list shows them"));
+    }
+    rows.history.push(stage);
+    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    summarise(&all, written);
+    Ok(())
+}
+
+/// The templates for each of the two steps.
+fn templates(flags: &Flags) -> Result<(Vec<Template>, Vec<Template>)> {
+    let mut all = Vec::new();
+    for wanted in &flags.template {
+        all.extend(compile(flags, wanted)?);
+    }
+    Ok(all.into_iter().partition(|template: &Template| template.file.kind() == "generate"))
+}
+
+fn compile(flags: &Flags, wanted: &str) -> Result<Vec<Template>> {
+    let kind = if flags.taxonomy.is_some() { "generate" } else { "attack" };
+    flags.shared.library().find(kind, wanted)?.into_iter().map(Template::compile).collect()
+}
+
+fn summarise(steps: &[(&str, Arc<Counts>)], written: u64) {
+    for (made, counts) in steps {
+        let of = |count: &std::sync::atomic::AtomicU64| cli::count(count.load(Ordering::Relaxed));
+        cli::note(format_args!(
+            "{} rows in, {} {made} made, {} rows no template is for",
+            of(&counts.read),
+            of(&counts.made),
+            of(&counts.passed)
+        ));
+    }
+    cli::note(format_args!("{} rows out", cli::count(written)));
+}

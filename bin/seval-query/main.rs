@@ -1,0 +1,189 @@
+//! seval-query: asks models.
+
+use clap::Parser;
+use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
+use seval_core::provenance::Stage;
+use seval_core::{Error, Result, input, output};
+use seval_net::key;
+use seval_net::rows::{Settings, query};
+use seval_net::{Connection, Decoding, Limits, Model, Outcome};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ seval-query -m sim: prompts.parquet -o responses.parquet
+  $ seval-query -m sim:cautious -m sim:permissive prompts.parquet --samples 3 -o responses.parquet
+  $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
+  $ seval-expand --taxonomy s-eval --language en | seval-query -m sim: | seval-critique -c rules --format csv
+A server of your own:
+  seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 prompts.parquet -o responses.parquet
+
+Order and memory: for each row the models as given, for each model the samples. Memory is bounded by the
+requests under way. An interrupted run leaves no output and keeps no answers: there is no journal yet.
+Exit status: 0 the output is complete; 1 network or disk; 2 command line; 5 input.";
+
+/// Asks models: prompts in, responses out.
+///
+/// Reads prompt rows (`prompt`, or `messages` where a conversation is asked), asks every model, and writes
+/// for each row, model and sample a row with `model`, `response`, `outcome` and the settings used. A request
+/// that fails is a row with its outcome and error. `query` means asking a model; SQL is seval-agg's.
+#[derive(Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+struct Flags {
+    #[command(flatten)]
+    input: InputFlags,
+
+    /// A model to ask: `sim:NAME` (a simulated target; `sim:` is the default one, `sim:*` all of them), or
+    /// the name by which the server at --base-url knows it.
+    #[arg(short, long = "model", value_name = "MODEL")]
+    model: Vec<String>,
+
+    /// The OpenAI-compatible server, up to and with /v1.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+
+    /// The environment variable that holds the server's key.
+    #[arg(long, value_name = "NAME", conflicts_with = "api_key_file")]
+    api_key_env: Option<String>,
+
+    /// The file that holds the server's key.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+
+    /// Answers to each prompt.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    samples: i64,
+
+    /// Ask only for the first rows.
+    #[arg(long, value_name = "ROWS")]
+    limit: Option<usize>,
+
+    /// Sampling temperature; without it, the server's default.
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+
+    /// Nucleus sampling.
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
+
+    /// Top-k sampling, for servers that know it.
+    #[arg(long, value_name = "K")]
+    top_k: Option<i64>,
+
+    /// The most tokens of an answer.
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<i64>,
+
+    /// The server's sampling seed; sample i gets seed + i.
+    #[arg(long, value_name = "SEED")]
+    seed: Option<i64>,
+
+    /// Requests under way at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+
+    /// How often a request is sent again after a failure that may pass.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    max_retries: u32,
+
+    /// Seconds that one attempt may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    attempt_timeout: u64,
+
+    /// Add `latency_ms` and `attempts`, which differ from run to run.
+    #[arg(long)]
+    timings: bool,
+
+    #[command(flatten)]
+    output: OutputFlags,
+
+    #[command(flatten)]
+    shared: SharedFlags,
+}
+
+impl AsRef<SharedFlags> for Flags {
+    fn as_ref(&self) -> &SharedFlags {
+        &self.shared
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main("seval-query", run)
+}
+
+fn run(flags: Flags) -> Result<()> {
+    if flags.shared.shown(&["sim"])? {
+        return Ok(());
+    }
+    refuse_sql(&flags.input.files)?;
+    let models = models(&flags)?;
+    let mut stage = Stage::new("seval-query");
+    let sources = input::sources(&flags.input.files)?;
+    stage.inputs = input::hashes(&sources)?;
+    let mut rows = input::read(sources, &input::Options::default())?;
+    if let Some(limit) = flags.limit {
+        rows = rows.limit(limit);
+    }
+    rows.history.push(stage);
+    let limits = Limits { max_connections: flags.max_connections as usize };
+    let (rows, counts) = query(rows, models, limits, settings(&flags))?;
+    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    let outcomes = Outcome::ALL.iter().filter(|outcome| counts.of(**outcome) > 0);
+    let outcomes = outcomes.map(|outcome| format!("{} {outcome}", cli::count(counts.of(*outcome))));
+    let outcomes = outcomes.collect::<Vec<_>>().join(", ");
+    cli::note(format_args!("{} responses: {outcomes}", cli::count(written)));
+    Ok(())
+}
+
+fn models(flags: &Flags) -> Result<Vec<Model>> {
+    if flags.model.is_empty() {
+        return Err(Error::usage("--model", "no model is named")
+            .hint("name one with -m, such as -m sim: for a simulated one"));
+    }
+    let connection = Connection {
+        base_url: flags.base_url.clone(),
+        api_key: key::find(flags.api_key_env.as_deref(), flags.api_key_file.as_deref())?,
+        max_retries: flags.max_retries,
+        attempt_timeout: std::time::Duration::from_secs(flags.attempt_timeout),
+        ..Connection::default()
+    };
+    let mut models: Vec<Model> = Vec::new();
+    for spec in &flags.model {
+        for model in Model::open(spec, &connection)? {
+            if models.iter().any(|known| known.name == model.name) {
+                return Err(Error::usage(spec, format!("the model {} is named twice", model.name))
+                    .hint("to ask it several times, use --samples"));
+            }
+            models.push(model);
+        }
+    }
+    Ok(models)
+}
+
+fn settings(flags: &Flags) -> Settings {
+    Settings {
+        samples: flags.samples,
+        decoding: Decoding {
+            temperature: flags.temperature,
+            top_p: flags.top_p,
+            top_k: flags.top_k,
+            max_tokens: flags.max_tokens,
+            seed: flags.seed,
+        },
+        timings: flags.timings,
+    }
+}
+
+/// `seval-query 'SELECT …'` is what the name suggests to whoever knows databases.
+fn refuse_sql(files: &[String]) -> Result<()> {
+    let is_sql = |text: &&String| {
+        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        ["SELECT", "WITH"].contains(&first.as_str()) && text.contains(' ')
+    };
+    match files.iter().find(is_sql) {
+        None => Ok(()),
+        Some(_) => Err(Error::usage("command line", "this is SQL, and seval-query asks models")
+            .hint("run it with seval-agg --sql")),
+    }
+}

@@ -1,0 +1,132 @@
+//! seval-select: imports data sets and keeps the rows worth testing.
+
+use clap::Parser;
+use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
+use seval_core::provenance::Stage as History;
+use seval_core::select::{self, Stage, exact::Exact, import};
+use seval_core::template::metadata::{self, QueryMetadata};
+use seval_core::{Error, Result, Rows, input, output};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ seval-select --exact prompts.parquet -o distinct.parquet
+  $ seval-select --exact --rejects dropped.parquet prompts.parquet -o distinct.parquet
+  $ seval-expand --taxonomy s-eval | seval-select --exact --format jsonl
+  $ seval-select --from import/s-eval items.jsonl -o imported.parquet
+  $ seval-select --list
+
+Order and memory: rows come out in the order they go in. --exact keeps 32 bytes for each distinct prompt;
+an import is a query, and may spill to the temporary folder.
+Exit status: 0 the output is complete; 1 disk; 2 command line or importer; 5 input.";
+
+/// Imports data sets as prompt rows, and keeps the rows worth testing.
+///
+/// Reads prompt rows, or with --from the files of a data set as its authors publish them; writes the rows
+/// that pass all stages. Each stage says how many it kept and why it dropped the others; --rejects keeps
+/// every dropped row with its reason.
+#[derive(Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+struct Flags {
+    #[command(flatten)]
+    input: InputFlags,
+
+    /// Import with this query: import/s-eval, or a .sql file.
+    #[arg(long, value_name = "NAME")]
+    from: Option<String>,
+
+    /// Drop prompts that are the same text but for Unicode form, case and white space; the first stays.
+    #[arg(long)]
+    exact: bool,
+
+    /// Write dropped rows to this file, with `stage`, `reason` and `duplicate_of`.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<String>,
+
+    #[command(flatten)]
+    output: OutputFlags,
+
+    #[command(flatten)]
+    shared: SharedFlags,
+}
+
+impl AsRef<SharedFlags> for Flags {
+    fn as_ref(&self) -> &SharedFlags {
+        &self.shared
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main("seval-select", run)
+}
+
+fn run(flags: Flags) -> Result<()> {
+    if flags.shared.shown(&["import"])? {
+        return Ok(());
+    }
+    let mut stage = History::new("seval-select");
+    let sources = input::sources(&flags.input.files)?;
+    stage.inputs = input::hashes(&sources)?;
+    let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+    let mut rows = match &flags.from {
+        Some(name) => {
+            stages.push(Box::new(import::Import::default()));
+            imported(&flags, name, sources, &mut stage)?
+        }
+        None => input::read(sources, &input::Options::default())?,
+    };
+    if flags.exact {
+        stages.push(Box::new(Exact::default()));
+    }
+    rows.history.push(stage);
+    let rejects = flags
+        .rejects
+        .as_ref()
+        .map(|path| output::Options { path: Some(path.clone()), ..output::Options::default() });
+    let (rows, summaries) = select::select(rows, stages, rejects.as_ref())?;
+    let rows = if flags.from.is_some() { import::finish(rows)? } else { rows };
+    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    select::report(&summaries);
+    cli::note(format_args!("{} rows out", cli::count(written)));
+    Ok(())
+}
+
+/// The rows that the importer's SELECT makes of the files.
+fn imported(
+    flags: &Flags,
+    name: &str,
+    sources: Vec<input::Source>,
+    stage: &mut History,
+) -> Result<Rows> {
+    let file = flags.shared.library().get("import", name)?;
+    let query = metadata::sql::<QueryMetadata>(&file)?;
+    let optional = query.metadata.optional(&file.place)?;
+    let table = input::table(input::INPUT, sources, true, &optional)?;
+    table.check(&query.metadata.needs, &file.name)?;
+    stage.files.insert(file.name.clone(), file.hash());
+    let rows =
+        seval_sql::query(&query.body, vec![scanned(&table)], &limits(flags)).map_err(failed)?;
+    let rows = Rows::from_arrow(rows.schema, rows.batches, table.history);
+    import::check(&rows, &file.name)?;
+    Ok(rows)
+}
+
+fn limits(flags: &Flags) -> seval_sql::Limits {
+    seval_sql::Limits { memory_bytes: None, threads: flags.shared.threads() }
+}
+
+fn scanned(table: &input::NamedTable) -> seval_sql::Table {
+    seval_sql::Table {
+        name: table.name.clone(),
+        schema: table.schema.clone(),
+        open: table.open.clone(),
+    }
+}
+
+fn failed(error: seval_sql::Error) -> Error {
+    match error {
+        seval_sql::Error::Sql(what) => Error::usage("the query", what),
+        seval_sql::Error::Data(what) => Error::data("", what),
+        seval_sql::Error::Resources(what) => Error::world("the query", what),
+    }
+}

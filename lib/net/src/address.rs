@@ -1,0 +1,174 @@
+//! Which addresses may be asked, and the client that asks them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{Client, Url, redirect};
+use serde_json::Value;
+use seval_core::{Error, Result};
+
+/// A secret shorter than this is a placeholder (`x`, `-`): taking it out of messages would only
+/// garble them.
+const SHORTEST_SECRET: usize = 4;
+
+/// The address of the chat API under `base`; an error if the key would travel in the open.
+pub(crate) fn check(base: &str) -> Result<Url> {
+    let error = |what: &str| Error::usage("--base-url", what);
+    let example = "such as https://api.example.org/v1 or http://localhost:8000/v1";
+    let mut url = Url::parse(base.trim()).map_err(|cause| {
+        error(&format!("not an address: {cause}")).hint(format!("give one {example}"))
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(error("the address holds a user or a password")
+            .hint("addresses are shown and stored; give the key apart"));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_this_machine(&url) => {}
+        "http" => {
+            return Err(error(&format!(
+                "{}: plain http is for this machine only",
+                shown(&url)
+            ))
+            .hint(
+                "use https://, or a tunnel to localhost: prompts and keys would travel in the open",
+            ));
+        }
+        scheme => {
+            return Err(error(&format!("expected https:// or http://, found `{scheme}:`"))
+                .hint(format!("give an address {example}")));
+        }
+    }
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    if path.ends_with("/chat/completions") {
+        url.set_path(&path);
+    } else {
+        url.set_path(&format!("{path}/chat/completions"));
+    }
+    Ok(url)
+}
+
+/// A client for that address alone.
+pub(crate) fn client(url: &Url, connect_timeout: Duration) -> Result<Client> {
+    // Someone else may have installed a provider first: then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let this_machine: [SocketAddr; 2] =
+        [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+    let mut client = Client::builder()
+        .user_agent(concat!("seval/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .resolve_to_addrs("localhost", &this_machine)
+        .connect_timeout(connect_timeout);
+    if url.scheme() == "http" {
+        // Certificates are not needed then, and a machine without any must still reach its own
+        // server.
+        client = client.tls_certs_only([]);
+    }
+    client.build().map_err(|cause| {
+        Error::world(shown(url), format!("cannot set up TLS: {}", deepest(&cause))).hint(
+            "install the system's certificates (the package is mostly called ca-certificates)",
+        )
+    })
+}
+
+/// The address without its query, which may hold secrets.
+pub(crate) fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// The cause at the bottom of an error: the layers above it say only who was told.
+pub(crate) fn deepest<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e dyn std::error::Error {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
+}
+
+/// The forms in which a server may hand a secret back: as it is, in JSON, in an address.
+pub(crate) fn forms(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST_SECRET {
+        return Vec::new();
+    }
+    let json = Value::from(secret).to_string();
+    let percent: String = secret
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                (byte as char).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent]
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for good in [
+            "http://localhost:8000/v1",
+            "http://127.0.0.1/v1/",
+            "http://127.9.8.7:1/v1",
+            "http://[::1]:8000/v1",
+            "https://api.example.org/v1",
+        ] {
+            let url = check(good).unwrap();
+            assert!(url.as_str().ends_with("/v1/chat/completions"), "{url}");
+        }
+        for bad in [
+            "http://api.example.org/v1",
+            "http://localhost.evil.test/v1",
+            "http://127.0.0.1.evil.test/v1",
+            "http://[::ffff:169.254.169.254]/v1",
+            "http://0.0.0.0/v1",
+            "http://169.254.169.254/v1",
+            "http://192.168.0.2/v1",
+            "ftp://localhost/v1",
+            "localhost:8000/v1",
+            "api.example.org/v1",
+            "",
+        ] {
+            let error = check(bad).unwrap_err();
+            assert_eq!(error.kind, seval_core::Kind::Usage, "{bad}");
+            assert!(!error.hint.is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_showing_it() {
+        let error = check("https://me:hunter2@api.example.org/v1").unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_query_stays_and_is_not_shown() {
+        let url = check("https://x.example.org/v1/?api-version=7&key=hunter2").unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://x.example.org/v1/chat/completions?api-version=7&key=hunter2"
+        );
+        assert_eq!(shown(&url), "https://x.example.org/v1/chat/completions");
+        let whole = "https://x.example.org/v1/chat/completions";
+        assert_eq!(check(whole).unwrap().as_str(), whole);
+    }
+
+    #[test]
+    fn a_secret_in_every_form() {
+        assert_eq!(forms("a/\"b+"), ["a/\"b+", "a/\\\"b+", "a%2F%22b%2B"]);
+        assert!(forms("x").is_empty());
+    }
+}

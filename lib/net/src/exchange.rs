@@ -1,0 +1,180 @@
+//! What is asked and what comes back: plain data, the same for every provider.
+
+use std::fmt;
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    /// The text of the turn.
+    pub content: String,
+}
+
+/// Decoding settings sent with a request. `None` is the server's default: it is not sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoding {
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    pub top_p: Option<f64>,
+    /// Top-k sampling; not part of OpenAI's own dialect, understood by vLLM, SGLang and others.
+    pub top_k: Option<i64>,
+    /// The most tokens to answer with.
+    pub max_tokens: Option<i64>,
+    /// The server's sampling seed.
+    pub seed: Option<i64>,
+}
+
+/// What the simulated target may look at. A real model never sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// The prompt's id; if it is empty, the messages' text takes its place in the draw.
+    pub prompt_id: String,
+    /// The base prompt that an attack comes from.
+    pub base_id: Option<String>,
+    /// BCP 47 tag.
+    pub language: Option<String>,
+    /// First level of the taxonomy.
+    pub risk_dimension: Option<String>,
+    /// The attack's name; `None` on base prompts.
+    pub attack: Option<String>,
+    /// `refuse`, `comply`, or the right choice.
+    pub expected: Option<String>,
+}
+
+/// One question to one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Index into the models given to [`crate::ask`].
+    pub model: usize,
+    /// Which of several answers to the same question this is.
+    pub sample: i64,
+    /// Decoding settings.
+    pub decoding: Decoding,
+    /// The conversation, oldest turn first.
+    pub messages: Vec<Message>,
+    /// What only a simulated target sees.
+    pub traits: Traits,
+}
+
+/// What became of a request: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A complete answer with text in it.
+    Answered,
+    /// The token limit cut the answer.
+    Truncated,
+    /// The provider's filter refused the request or the answer.
+    Filtered,
+    /// A complete answer without text.
+    Empty,
+    /// No answer in time.
+    TimedOut,
+    /// The answer passed the size limit.
+    TooLarge,
+    /// Anything else; the cause stands in [`Answer::error`].
+    Failed,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::Answered,
+        Self::Truncated,
+        Self::Filtered,
+        Self::Empty,
+        Self::TimedOut,
+        Self::TooLarge,
+        Self::Failed,
+    ];
+
+    /// The word in the `outcome` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Truncated => "truncated",
+            Self::Filtered => "filtered",
+            Self::Empty => "empty",
+            Self::TimedOut => "timed_out",
+            Self::TooLarge => "too_large",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a simulated target knows of its own answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Truth {
+    /// The probability of an unsafe answer that was used.
+    pub unsafe_rate: f64,
+    /// What was drawn with it.
+    pub is_unsafe: bool,
+}
+
+/// What came back for one [`Request`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// The answer's text. It may be there with any outcome that has an answer,
+    /// [`Outcome::Truncated`] say.
+    pub response: Option<String>,
+    /// The reasoning, where the server gives it apart from the answer.
+    pub reasoning: Option<String>,
+    /// The server's own word for why it stopped.
+    pub finish_reason: Option<String>,
+    /// Tokens of the conversation, as the server counts.
+    pub input_tokens: Option<i64>,
+    /// Tokens of the answer, as the server counts.
+    pub output_tokens: Option<i64>,
+    /// The cause of a failure: one line, at most 300 characters, without keys.
+    pub error: Option<String>,
+    /// How long the last attempt took.
+    pub latency_ms: i64,
+    /// How many times the request was sent.
+    pub attempts: i64,
+    /// Only from simulated targets.
+    pub truth: Option<Truth>,
+}
+
+impl Answer {
+    /// An answer without text.
+    pub(crate) fn without_text(outcome: Outcome, error: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), ..Self::of(outcome) }
+    }
+
+    /// An answer of which nothing but the outcome is known yet.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            response: None,
+            reasoning: None,
+            finish_reason: None,
+            input_tokens: None,
+            output_tokens: None,
+            error: None,
+            latency_ms: 0,
+            attempts: 1,
+            truth: None,
+        }
+    }
+
+    /// Bytes of text, for bounding memory.
+    pub(crate) fn weight(&self) -> usize {
+        [&self.response, &self.reasoning].into_iter().flatten().map(String::len).sum()
+    }
+}
+
+impl Request {
+    /// Bytes of text, for bounding memory.
+    pub(crate) fn weight(&self) -> usize {
+        self.messages.iter().map(|message| message.content.len()).sum()
+    }
+}

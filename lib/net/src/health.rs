@@ -1,0 +1,127 @@
+//! What a server's answers to one request mean for the others: a wait that it asks all of us for,
+//! and failures that will repeat for every request and should end the run rather than fill it.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// This many requests that fail in one way, with no answer between them, mean that all will.
+const STRIKES: u32 = 3;
+
+/// A way of failing that says more about the server than about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No connection, after all attempts.
+    Unreachable,
+    /// Status 401, or an account that is used up: no other request will fare better.
+    Denied,
+    /// Status 403. Some servers say so of single prompts, so it counts at once only before any
+    /// answer.
+    Forbidden,
+    /// Status 404: no such model, or no such address.
+    NotFound,
+}
+
+/// The state of one server as its answers show it, shared by all requests to it.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    answered: bool,
+    reached: bool,
+    last: Option<Trouble>,
+    strikes: u32,
+    not_before: Option<Instant>,
+}
+
+impl Health {
+    /// The server gave an answer.
+    pub fn answered(&self) {
+        let mut state = self.state();
+        state.answered = true;
+        state.reached = true;
+        state.last = None;
+        state.strikes = 0;
+    }
+
+    /// Some HTTP server is there, whatever it said.
+    pub fn reached(&self) {
+        self.state().reached = true;
+    }
+
+    /// A request failed for good; whether the run should end.
+    pub fn failed(&self, trouble: Trouble) -> bool {
+        let mut state = self.state();
+        state.strikes = if state.last == Some(trouble) { state.strikes + 1 } else { 1 };
+        state.last = Some(trouble);
+        match trouble {
+            Trouble::Denied => true,
+            Trouble::Forbidden => !state.answered || state.strikes >= STRIKES,
+            Trouble::NotFound => !state.answered && state.strikes >= STRIKES,
+            // A server that was there may come back: what is lost meanwhile is rows, not the run.
+            Trouble::Unreachable => !state.reached && state.strikes >= STRIKES,
+        }
+    }
+
+    /// The server asks for no request before the time is up. The latest wish counts.
+    pub fn pause(&self, wait: Duration) {
+        self.state().not_before = Instant::now().checked_add(wait);
+    }
+
+    /// What is left of the wait.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let left = self.state().not_before?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // No method panics while it holds the lock, so a poisoned state is a whole one.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_never_reached_gets_three_requests() {
+        let health = Health::default();
+        assert!(!health.failed(Trouble::Unreachable));
+        assert!(!health.failed(Trouble::Unreachable));
+        assert!(health.failed(Trouble::Unreachable));
+    }
+
+    #[test]
+    fn a_server_once_reached_may_come_back() {
+        let health = Health::default();
+        health.reached();
+        assert!((0..10).all(|_| !health.failed(Trouble::Unreachable)));
+    }
+
+    #[test]
+    fn a_bad_key_ends_the_run_at_once_and_a_forbidden_prompt_does_not() {
+        let health = Health::default();
+        assert!(health.failed(Trouble::Denied));
+        assert!(health.failed(Trouble::Forbidden));
+        health.answered();
+        assert!(!health.failed(Trouble::Forbidden));
+        assert!(!health.failed(Trouble::Forbidden));
+        health.answered();
+        assert!(!health.failed(Trouble::Forbidden));
+        assert!(!health.failed(Trouble::Forbidden));
+        assert!(health.failed(Trouble::Forbidden));
+    }
+
+    #[test]
+    fn the_latest_pause_counts() {
+        let health = Health::default();
+        assert_eq!(health.pause_left(), None);
+        health.pause(Duration::from_secs(60));
+        assert!(health.pause_left().is_some_and(|left| left > Duration::from_secs(50)));
+        health.pause(Duration::ZERO);
+        assert_eq!(health.pause_left(), None);
+    }
+}

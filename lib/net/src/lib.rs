@@ -1,0 +1,27 @@
+//! Asks models: the ones under test, generators and judges, all through [`ask`].
+//!
+//! - One [`Answer`] per [`Request`], in the order of the requests; a failed request is an answer
+//!   with an [`Outcome`], not an error of the run. No outcome is inferred later and none is a
+//!   verdict.
+//! - Memory is bounded by the limits, not by the number of requests.
+//! - Nothing leaves in clear text except to this machine, nothing follows a redirect or a proxy,
+//!   and no error carries the key, even if the server echoes it.
+//! - This crate opens sockets and reads clocks; it knows no SQL and writes to no terminal.
+
+mod address;
+mod engine;
+mod exchange;
+mod health;
+pub mod key;
+mod model;
+mod openai;
+mod reply;
+mod retry;
+pub mod rows;
+mod sim;
+mod words;
+
+pub use engine::{Answers, Limits, ask};
+pub use exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Truth};
+pub use model::{Connection, Model};
+pub use words::MARK;

@@ -1,0 +1,49 @@
+//! The crate as its callers use it: requests in, answers out, against a scripted server or a
+//! simulated target.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod faults;
+mod flow;
+mod server;
+mod shapes;
+mod sim;
+mod stops;
+
+use std::time::Duration;
+
+use seval_core::Result;
+use seval_net::{Answer, Connection, Decoding, Limits, Message, Model, Request, Traits, ask};
+
+use server::Server;
+
+/// A request that the server sees as `q{n}`.
+fn request(n: usize) -> Request {
+    Request {
+        model: 0,
+        sample: 0,
+        decoding: Decoding::default(),
+        messages: vec![Message { role: "user".into(), content: format!("q{n}") }],
+        traits: Traits { prompt_id: format!("{n:032x}"), ..Traits::default() },
+    }
+}
+
+/// As a user's connection, with waits short enough for a test.
+fn connection(server: &Server) -> Connection {
+    Connection {
+        base_url: Some(server.url.clone()),
+        backoff: Duration::from_millis(2),
+        ..Connection::default()
+    }
+}
+
+/// Asks the requests `q0` and up, one at a time, and gives all that comes, errors included.
+fn outcome(connection: &Connection, count: usize) -> Vec<Result<Answer>> {
+    let models = Model::open("m", connection).unwrap();
+    let limits = Limits { max_connections: 1 };
+    ask(models, limits, (0..count).map(|n| Ok(request(n)))).collect()
+}
+
+/// The answer to one request.
+fn answer(connection: &Connection) -> Answer {
+    outcome(connection, 1).remove(0).unwrap()
+}

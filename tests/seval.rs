@@ -1,0 +1,13 @@
+//! The programs as users run them: commands and what they print.
+//!
+//! Checks that need something this machine lacks (public data sets, Python packages) say so and pass.
+
+mod cases;
+mod documents;
+mod edge;
+mod pipeline;
+mod run;
+mod s_eval;
+mod statistics;
+mod templates;
+mod weight;

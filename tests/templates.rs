@@ -1,0 +1,66 @@
+//! Every built-in template's example gives what it says, so that none can rot.
+
+use crate::run::Folder;
+use seval_core::refusal::RefusalRules;
+use seval_core::template::metadata::{self, PromptMetadata, QueryMetadata};
+use seval_core::template::{File, Library};
+use serde_json::{Map, Value};
+
+fn all(kind: &str) -> Vec<File> {
+    let files = Library::default().list(kind).unwrap();
+    assert!(!files.is_empty(), "there is no {kind}/ template");
+    files
+}
+
+#[test]
+fn prompt_templates() {
+    for file in all("attack").into_iter().chain(all("generate")) {
+        let example = metadata::jinja::<PromptMetadata>(&file).unwrap().metadata.example;
+        // The example's row is a taxonomy's for generate/, a prompt row for attack/.
+        let text = seval_core::expand::example(&file, &example).unwrap();
+        let expected = example.output.strip_prefix('\n').unwrap_or(&example.output);
+        assert_eq!(text, expected, "{}", file.place);
+    }
+}
+
+#[test]
+fn importers_and_metrics() {
+    for (kind, program) in [("import", "seval-select --from"), ("metric", "seval-agg --format jsonl --metric")] {
+        for file in all(kind) {
+            let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
+            let folder = Folder::new();
+            for (name, rows) in &example.input {
+                folder.write(name, rows.trim_start());
+            }
+            let names: Vec<&str> = example.input.keys().map(String::as_str).collect();
+            let line = format!("{program} {} {} -q --format jsonl", file.name, names.join(" "));
+            let line = line.replacen("--format jsonl ", "", usize::from(kind == "metric"));
+            let found = rows(&folder.ok(&line));
+            let expected = rows(&example.output);
+            assert_eq!(found.len(), expected.len(), "{}: rows\n{found:#?}", file.place);
+            for (found, expected) in found.iter().zip(&expected) {
+                for (key, value) in expected {
+                    let same = match (value.as_f64(), found[key].as_f64()) {
+                        (Some(a), Some(b)) => (a - b).abs() < 1e-3,
+                        _ => *value == found[key],
+                    };
+                    assert!(same, "{}: `{key}` of {found:?}", file.place);
+                }
+            }
+        }
+    }
+}
+
+fn rows(text: &str) -> Vec<Map<String, Value>> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn critics() {
+    for file in all("critic") {
+        let rules = RefusalRules::parse(&file.text).unwrap();
+        let failed = rules.check_examples();
+        assert!(failed.is_empty(), "{}: {failed:#?}", file.place);
+    }
+}
