@@ -77,7 +77,7 @@ check: ## Format, lints, documentation; licences and advisories where cargo-deny
 .PHONY: bench
 bench: ## Build release binaries and measure them, beside what they are compared with
 	$(CARGO) build --locked --quiet --release --workspace --bins
-	tests/bench.sh $(TARGET)/release
+	python3 tests/bench.py $(TARGET)/release
 
 PREFIX ?= $(HOME)/.local
 .PHONY: install

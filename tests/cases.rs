@@ -44,12 +44,11 @@ pub fn replay(text: &str) -> String {
         }
         let Some(command) = line.strip_prefix("$ ").filter(|_| inside) else { continue };
         let mut command = command.to_owned();
-        while command.ends_with('\\') {
-            let more = lines.next().unwrap_or_default();
-            out.push_str(more);
-            out.push('\n');
+        while let Some(more) = lines.peek().and_then(|next| next.strip_prefix("> ")) {
             command.push('\n');
-            command.push_str(more.trim_start_matches("> "));
+            command.push_str(more);
+            out.push_str(&format!("> {more}\n"));
+            lines.next();
         }
         // What it printed before is replaced.
         while lines.peek().is_some_and(|next| !next.starts_with("$ ") && !next.starts_with("```")) {

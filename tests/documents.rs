@@ -40,7 +40,10 @@ fn every_help_says_what_goes_in_and_out_and_what_it_costs() {
         // The same flag has the same text everywhere.
         let shared = "--templates <FOLDER>";
         assert!(help.contains(shared), "{program} --help has no {shared}");
-        assert_eq!(folder.ok(&format!("{program} --version")), format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            folder.ok(&format!("{program} --version")),
+            format!("{program} {}\n", env!("CARGO_PKG_VERSION"))
+        );
     }
 }
 
@@ -72,10 +75,15 @@ fn every_document_names_only_paths_that_exist() {
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
         let text = std::fs::read_to_string(root().join(name)).unwrap();
         for quoted in text.split('`').skip(1).step_by(2) {
-            let is_path = ["lib/", "bin/", "schemas/", "templates/", "tests/"].iter().any(|p| quoted.starts_with(p));
+            let is_path = ["lib/", "bin/", "schemas/", "templates/", "tests/"]
+                .iter()
+                .any(|p| quoted.starts_with(p));
             let plain = !quoted.contains(['*', ' ', '<', '…', '{']);
             if is_path && plain {
-                assert!(root().join(quoted).exists(), "{name} names `{quoted}`, which does not exist");
+                assert!(
+                    root().join(quoted).exists(),
+                    "{name} names `{quoted}`, which does not exist"
+                );
             }
         }
     }

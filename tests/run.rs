@@ -55,7 +55,7 @@ impl Folder {
             .current_dir(self.0.path())
             .env("PATH", path)
             .env("NO_COLOR", "1")
-            .env("COLUMNS", "100")
+            .env("COLUMNS", "80")
             .env_remove("SEVAL_TEMPLATES")
             .stdin(std::process::Stdio::null())
             .output()

@@ -1,10 +1,13 @@
 //! seval-agg: SQL and metrics over any rows.
 
+#[path = "../sql.rs"]
+mod sql;
+
 use clap::Parser;
 use seval_core::cli::{self, OutputFlags, SharedFlags};
 use seval_core::provenance::Stage;
 use seval_core::template::metadata::{self, QueryMetadata};
-use seval_core::{Error, Result, Rows, input, output};
+use seval_core::{Error, Result, input, output};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -12,8 +15,8 @@ Examples:
   $ seval-agg --metric leaderboard verdicts.parquet
   $ seval-agg --metric safety verdicts.parquet --format md
   $ seval-agg --metric attack verdicts.parquet -o attack.csv
-  $ seval-agg --sql 'SELECT model, count(*) AS n FROM input GROUP BY model ORDER BY model' verdicts.parquet
-  $ seval-agg --sql 'SELECT count(*) AS n FROM prompts JOIN input USING (prompt_id)' verdicts.parquet prompts=prompts.parquet
+  $ seval-agg --sql 'SELECT model, count(*) FROM input GROUP BY 1' verdicts.parquet
+  $ seval-agg --sql 'SELECT count(*) FROM p' p=prompts.parquet --format csv
 
 Tables: the files without a name are the table `input`, NAME=FILE is the table NAME. SQL is DataFusion's,
 read-only, with wilson_low(k, n), wilson_high(k, n), xxh3_128(text) and json_text(text, key) added.
@@ -26,7 +29,7 @@ Exit status: 0 the output is complete; 1 disk or memory; 2 command line or query
 /// Reads any rows, writes the table that the query or metric makes of them, with all its rows. Every rate
 /// comes with n, the number left out as unscored, and a 95 % interval.
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(name = "seval-agg", version, after_long_help = EXAMPLES)]
 struct Flags {
     /// Files, globs or folders for the table `input`, or NAME=FILE for a table of that name; `-` or nothing
     /// is standard input.
@@ -40,6 +43,10 @@ struct Flags {
     /// Compute this metric: safety, attack, leaderboard, or a .sql file.
     #[arg(short, long, value_name = "NAME")]
     metric: Option<String>,
+
+    /// Add `_file`, `_file_index` (from 0) and `_row` (from 1 in its file) to every table.
+    #[arg(long)]
+    positions: bool,
 
     /// Memory for sorting and grouping, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
@@ -72,29 +79,13 @@ fn run(flags: Flags) -> Result<()> {
     for (name, sources) in input::tables(&flags.tables)? {
         stage.inputs.extend(input::hashes(&sources)?);
         let optional = if name == input::INPUT { optional.as_slice() } else { &[] };
-        tables.push(input::table(&name, sources, false, optional)?);
+        tables.push(input::table(&name, sources, flags.positions, optional)?);
     }
     for table in tables.iter().filter(|table| table.name == input::INPUT) {
         table.check(&needs, flags.metric.as_deref().unwrap_or("the query"))?;
     }
-    let mut history: Vec<Stage> = Vec::new();
-    for made in tables.iter().flat_map(|table| &table.history) {
-        if !history.contains(made) {
-            history.push(made.clone());
-        }
-    }
-    history.push(stage);
-    let limits = seval_sql::Limits {
-        memory_bytes: Some(flags.memory << 20),
-        threads: flags.shared.threads(),
-    };
-    let scanned = tables.into_iter().map(|table| seval_sql::Table {
-        name: table.name,
-        schema: table.schema,
-        open: table.open,
-    });
-    let rows = seval_sql::query(&statement, scanned.collect(), &limits).map_err(failed)?;
-    let rows = Rows::from_arrow(rows.schema, rows.batches, history);
+    let mut rows = sql::query(&statement, tables, flags.shared.threads(), flags.memory << 20)?;
+    rows.history.push(stage);
     let options = output::Options { all_rows: true, ..(&flags.output).into() };
     output::write(rows, &options).map(|_| ())
 }
@@ -114,15 +105,5 @@ fn statement(flags: &Flags, stage: &mut Stage) -> Result<Statement> {
         }
         (None, None) => Err(Error::usage("command line", "neither --sql nor --metric is given")
             .hint("try --metric leaderboard; --list shows the metrics")),
-    }
-}
-
-fn failed(error: seval_sql::Error) -> Error {
-    match error {
-        seval_sql::Error::Sql(what) => Error::usage("the query", what),
-        seval_sql::Error::Data(what) => Error::data("", what),
-        seval_sql::Error::Resources(what) => {
-            Error::world("the query", what).hint("give it more with --memory")
-        }
     }
 }

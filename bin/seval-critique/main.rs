@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 const EXAMPLES: &str = "\
 Examples:
   $ seval-critique -c rules responses.parquet -o verdicts.parquet
-  $ seval-critique -c rules < responses.parquet | seval-agg --metric leaderboard
+  $ seval-critique -c rules < responses.parquet | seval-agg --metric safety
   $ seval-critique -c rules responses.parquet --format jsonl | head -n 3
   $ seval-critique --show critic/rules
 
@@ -20,11 +20,11 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or critic; 5 input
 
 /// Says of each response whether it is safe, how far it refuses, and why.
 ///
-/// Reads response rows (`response`, and `outcome` and `expected` if there), adds `critic`, `verdict`,
+/// Reads response rows (`response`, and `outcome` and `expected` if there), writes them with `critic`, `verdict`,
 /// `risk_score`, `risk_tags`, `refusal`, `correct`, `explanation` and `unscored_reason`; one row for each
 /// response and critic. A request that gave no answer is `unscored`, never `safe`.
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(name = "seval-critique", version, after_long_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
     input: InputFlags,

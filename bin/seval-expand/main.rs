@@ -15,8 +15,8 @@ const EXAMPLES: &str = "\
 Examples:
   $ seval-expand --taxonomy s-eval -o prompts.parquet
   $ seval-expand prompts.parquet -t 'attack/*' -o attacks.parquet
-  $ seval-expand prompts.parquet -t deepinception -t code_injection --only-new -o two.jsonl
-  $ seval-expand --taxonomy s-eval --language zh -t question | seval-expand -t 'attack/*' --format jsonl
+  $ seval-expand prompts.parquet -t deepinception --only-new -o one.jsonl
+  $ seval-expand --taxonomy s-eval -t question -t 'attack/*' --format jsonl
   $ seval-expand --show attack/deepinception
 
 Order and memory: rows come out in the order they go in, each followed by the prompts made of it. Time
@@ -29,7 +29,7 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or template; 5 inp
 /// make of it, with `prompt_id`, `prompt`, `attack`, `base_id` and `template`. Attacks are made of base
 /// prompts only: rows with an `attack`, and conversations, go through as they are.
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(name = "seval-expand", version, after_long_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
     input: InputFlags,

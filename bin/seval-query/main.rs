@@ -13,9 +13,9 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   $ seval-query -m sim: prompts.parquet -o responses.parquet
-  $ seval-query -m sim:cautious -m sim:permissive prompts.parquet --samples 3 -o responses.parquet
+  $ seval-query -m sim:cautious -m sim:permissive prompts.parquet -o two.parquet
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
-  $ seval-expand --taxonomy s-eval --language en | seval-query -m sim: | seval-critique -c rules --format csv
+  $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
 A server of your own:
   seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 prompts.parquet -o responses.parquet
 
@@ -29,7 +29,7 @@ Exit status: 0 the output is complete; 1 network or disk; 2 command line; 5 inpu
 /// for each row, model and sample a row with `model`, `response`, `outcome` and the settings used. A request
 /// that fails is a row with its outcome and error. `query` means asking a model; SQL is seval-agg's.
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(name = "seval-query", version, after_long_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
     input: InputFlags,

@@ -1,17 +1,20 @@
 //! seval-select: imports data sets and keeps the rows worth testing.
 
+#[path = "../sql.rs"]
+mod sql;
+
 use clap::Parser;
 use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
 use seval_core::provenance::Stage as History;
 use seval_core::select::{self, Stage, exact::Exact, import};
 use seval_core::template::metadata::{self, QueryMetadata};
-use seval_core::{Error, Result, Rows, input, output};
+use seval_core::{Result, Rows, input, output};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
   $ seval-select --exact prompts.parquet -o distinct.parquet
-  $ seval-select --exact --rejects dropped.parquet prompts.parquet -o distinct.parquet
+  $ seval-select --exact --rejects dropped.csv prompts.parquet -o distinct.csv
   $ seval-expand --taxonomy s-eval | seval-select --exact --format jsonl
   $ seval-select --from import/s-eval items.jsonl -o imported.parquet
   $ seval-select --list
@@ -26,7 +29,7 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or importer; 5 inp
 /// that pass all stages. Each stage says how many it kept and why it dropped the others; --rejects keeps
 /// every dropped row with its reason.
 #[derive(Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(name = "seval-select", version, after_long_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
     input: InputFlags,
@@ -42,6 +45,10 @@ struct Flags {
     /// Write dropped rows to this file, with `stage`, `reason` and `duplicate_of`.
     #[arg(long, value_name = "FILE")]
     rejects: Option<String>,
+
+    /// Memory of an import's sorting and joining, in MiB; beyond it, the temporary folder is used.
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    memory: usize,
 
     #[command(flatten)]
     output: OutputFlags,
@@ -104,29 +111,7 @@ fn imported(
     let table = input::table(input::INPUT, sources, true, &optional)?;
     table.check(&query.metadata.needs, &file.name)?;
     stage.files.insert(file.name.clone(), file.hash());
-    let rows =
-        seval_sql::query(&query.body, vec![scanned(&table)], &limits(flags)).map_err(failed)?;
-    let rows = Rows::from_arrow(rows.schema, rows.batches, table.history);
+    let rows = sql::query(&query.body, vec![table], flags.shared.threads(), flags.memory << 20)?;
     import::check(&rows, &file.name)?;
     Ok(rows)
-}
-
-fn limits(flags: &Flags) -> seval_sql::Limits {
-    seval_sql::Limits { memory_bytes: None, threads: flags.shared.threads() }
-}
-
-fn scanned(table: &input::NamedTable) -> seval_sql::Table {
-    seval_sql::Table {
-        name: table.name.clone(),
-        schema: table.schema.clone(),
-        open: table.open.clone(),
-    }
-}
-
-fn failed(error: seval_sql::Error) -> Error {
-    match error {
-        seval_sql::Error::Sql(what) => Error::usage("the query", what),
-        seval_sql::Error::Data(what) => Error::data("", what),
-        seval_sql::Error::Resources(what) => Error::world("the query", what),
-    }
 }

@@ -6,8 +6,8 @@ use crate::rows::Batches;
 use crate::{Error, Result};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter, is_not_null};
-use arrow::datatypes::{DataType, SchemaRef};
-use std::collections::BTreeMap;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The metadata key of a file's checksums.
@@ -21,8 +21,9 @@ pub struct Checksums {
 }
 
 /// The parts of a column: nulls leave no value, a list leaves its length here and its items to a child.
-#[derive(Default)]
 struct Column {
+    /// The type is part of it: the bytes of an integer are also those of some float.
+    of: String,
     validity: Xxh3,
     lengths: Xxh3,
     values: Xxh3,
@@ -32,7 +33,7 @@ struct Column {
 impl Checksums {
     /// Checksums of no rows yet.
     pub fn new(schema: &SchemaRef) -> Self {
-        let columns = schema.fields().iter().map(|_| Column::default()).collect();
+        let columns = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
         Self { schema: schema.clone(), columns, rows: 0 }
     }
 
@@ -55,6 +56,21 @@ impl Checksums {
 }
 
 impl Column {
+    fn new(data_type: &DataType) -> Self {
+        let of = match data_type {
+            // What writers call the items is not part of it, and the children have types of their own.
+            DataType::List(_) => "List".to_owned(),
+            DataType::FixedSizeList(_, size) => format!("FixedSizeList {size}"),
+            DataType::Struct(fields) => {
+                let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+                format!("Struct {names:?}")
+            }
+            other => other.to_string(),
+        };
+        let part = Xxh3::new;
+        Self { of, validity: part(), lengths: part(), values: part(), children: Vec::new() }
+    }
+
     fn update(&mut self, array: &dyn Array) -> Result<(), arrow::error::ArrowError> {
         if array.is_empty() {
             return Ok(());
@@ -90,18 +106,18 @@ impl Column {
                 self.lengths(offsets);
                 if let [first, .., last] = offsets {
                     let items = list.values().slice(*first as usize, (last - first) as usize);
-                    self.child(0).update(items.as_ref())?;
+                    self.child(0, items.as_ref())?;
                 }
             }
             DataType::FixedSizeList(_, size) => {
                 let list = array.as_fixed_size_list();
                 let (start, size) = (list.value_offset(0) as usize, *size as usize);
                 let items = list.values().slice(start, size * list.len());
-                self.child(0).update(items.as_ref())?;
+                self.child(0, items.as_ref())?;
             }
             DataType::Struct(_) => {
                 for (index, column) in array.as_struct().columns().iter().enumerate() {
-                    self.child(index).update(column.as_ref())?;
+                    self.child(index, column.as_ref())?;
                 }
             }
             fixed => {
@@ -129,16 +145,17 @@ impl Column {
         self.lengths.update(&bytes);
     }
 
-    fn child(&mut self, index: usize) -> &mut Self {
-        while self.children.len() <= index {
-            self.children.push(Self::default());
+    fn child(&mut self, index: usize, array: &dyn Array) -> Result<(), arrow::error::ArrowError> {
+        if self.children.len() == index {
+            self.children.push(Self::new(array.data_type()));
         }
-        &mut self.children[index]
+        self.children[index].update(array)
     }
 
     fn digest(&self, rows: u64) -> u64 {
         let mut all = Xxh3::new();
         all.update(&rows.to_le_bytes());
+        all.update(self.of.as_bytes());
         for part in [&self.validity, &self.lengths, &self.values] {
             all.update(&part.digest().to_le_bytes());
         }
@@ -149,14 +166,25 @@ impl Column {
     }
 }
 
+/// Column name → checksum.
+pub type Expected = BTreeMap<String, String>;
+
+/// The checksums that a file of ours carries, which has exactly these columns.
+pub fn expected(text: Option<&str>, schema: &Schema) -> Result<Expected> {
+    let expected: Expected =
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let names = schema.fields().iter().map(|field| field.name());
+    match expected.keys().eq(names.collect::<BTreeSet<_>>()) {
+        true => Ok(expected),
+        false => Err(Error::data("footer", "the columns are not those that were written")
+            .hint("the file is damaged: make it again")),
+    }
+}
+
 /// The batches, and after the last one an error if a column is not what its checksum says. Without
 /// checksums (a file of another program) nothing is checked.
-pub fn verified(schema: &SchemaRef, mut batches: Batches, expected: Option<&str>) -> Batches {
-    let expected: BTreeMap<String, String> =
-        expected.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    if expected.is_empty() {
-        return batches;
-    }
+pub fn verified(schema: &SchemaRef, mut batches: Batches, expected: Option<Expected>) -> Batches {
+    let Some(expected) = expected else { return batches };
     let mut found = Some(Checksums::new(schema));
     Box::new(std::iter::from_fn(move || match batches.next() {
         Some(Ok(batch)) => {
@@ -168,12 +196,9 @@ pub fn verified(schema: &SchemaRef, mut batches: Batches, expected: Option<&str>
             Some(Err(error))
         }
         None => {
-            let found: BTreeMap<String, String> =
+            let found: Expected =
                 serde_json::from_str(&found.take()?.to_text()).unwrap_or_default();
-            let differs = |(name, sum): &(&String, &String)| {
-                expected.get(*name).is_some_and(|expected| expected != *sum)
-            };
-            let (name, _) = found.iter().find(differs)?;
+            let (name, _) = found.iter().find(|(name, sum)| expected.get(*name) != Some(sum))?;
             Some(Err(Error::data(
                 format!("column `{name}`"),
                 "the values are not the ones that were written (checksum differs)",

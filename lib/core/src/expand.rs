@@ -8,9 +8,11 @@ mod columns;
 use crate::contract::Contract;
 use crate::random::content_id;
 use crate::rows::Rows;
+use crate::template::File;
+use crate::template::metadata::PromptExample;
 use crate::template::render::{Row, Template};
 use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use columns::{Made, assemble};
 use std::sync::Arc;
@@ -70,6 +72,21 @@ pub fn expand(
         slices.map(|slice| expand_batch(&slice, &out, &templates, step, seed, &counted)).collect()
     });
     Ok((rows, counts))
+}
+
+/// What a template makes of its own example.
+pub fn example(file: &File, example: &PromptExample) -> Result<String> {
+    let names = example.row.keys().map(|name| Field::new(name, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(names.collect::<Vec<_>>()));
+    let cells = example
+        .row
+        .values()
+        .map(|text| Arc::new(StringArray::from(vec![text.as_str()])) as ArrayRef);
+    let batch = Arc::new(crate::plain::with_columns(&schema, cells.collect(), 1)?);
+    let mut text = String::new();
+    let row = Row { batch: &batch, row: 0, seed: 0, id: "example" };
+    Template::compile(file.clone())?.render(&row, &mut text)?;
+    Ok(text)
 }
 
 /// The input's columns, then those of prompt rows that it lacks. A taxonomy's own columns end here.

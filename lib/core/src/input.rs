@@ -122,7 +122,7 @@ fn open(part: Part) -> Batches {
     let name = part.name;
     match (part.batches)() {
         Ok(batches) => {
-            let mut batches = guarded(batches, name.clone());
+            let mut batches = guarded(batches);
             let schema = part.schema;
             Box::new(std::iter::from_fn(move || {
                 batches.next().map(|batch| {
@@ -136,29 +136,29 @@ fn open(part: Part) -> Batches {
 }
 
 /// arrow-rs calls panics on malformed input ordinary bugs: they must not take the process down.
-fn guarded(mut batches: Batches, name: String) -> Batches {
+fn guarded(mut batches: Batches) -> Batches {
     let mut over = false;
     Box::new(std::iter::from_fn(move || {
         if over {
             return None;
         }
-        let next = guard(&name, || batches.next().transpose()).transpose();
+        let next = guard(|| batches.next().transpose()).transpose();
         over = !matches!(next, Some(Ok(_)));
         next
     }))
 }
 
 /// Runs a parser; its panic becomes a data error.
-fn guard<T>(place: &str, parse: impl FnOnce() -> Result<T>) -> Result<T> {
+fn guard<T>(parse: impl FnOnce() -> Result<T>) -> Result<T> {
     crate::cli::quietly(parse).unwrap_or_else(|| {
-        Err(Error::data(place, "the bytes are damaged: its parser gave up")
+        Err(Error::data("", "the bytes are damaged: its parser gave up")
             .hint("make the file again, or fetch it again"))
     })
 }
 
 fn prepare(source: Source, options: &Options) -> Result<Part> {
     let name = source.name();
-    let mut part = guard("", || {
+    let mut part = guard(|| {
         let opened = source.open()?;
         match opened.format {
             Format::Parquet => parquet_file::prepare(opened, options),

@@ -78,6 +78,9 @@ pub struct Options {
     pub all_rows: bool,
 }
 
+/// The names of standard output.
+const STDOUT: [&str; 2] = ["-", "/dev/stdout"];
+
 /// Rows on their way out.
 pub struct Writer {
     sink: Sink,
@@ -133,16 +136,14 @@ impl Writer {
             }
             Format::Csv => Sink::Csv(text::CsvWriter::new(place, &schema, true)?),
             Format::CsvRaw => Sink::Csv(text::CsvWriter::new(place, &schema, false)?),
-            Format::Md => {
-                Sink::Table(text::TableWriter::markdown(place, &schema, options.show_content))
-            }
+            Format::Md => Sink::Table(text::TableWriter::markdown(place, &schema, options)),
             Format::Table => Sink::Table(text::TableWriter::terminal(place, &schema, options)),
         };
         Ok(Self { sink, schema, rows: 0 })
     }
 
     fn place(options: &Options) -> Result<(Bytes, Format)> {
-        let Some(path) = options.path.as_deref().filter(|path| *path != "-") else {
+        let Some(path) = options.path.as_deref().filter(|path| !STDOUT.contains(path)) else {
             let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
             let format = options.format.unwrap_or(match terminal {
                 true => Format::Table,

@@ -13,6 +13,9 @@ use std::path::Path;
 /// The key under which the history is kept.
 pub const HISTORY: &str = "seval.history";
 
+/// The name under which we write files.
+pub const WRITER: &str = "seval";
+
 /// Flags that say where the rows go or how they are shown, never what they are. A value follows those
 /// marked true.
 const NOT_CONTENT: &[(&str, bool)] = &[

@@ -5,9 +5,8 @@
 
 use crate::provenance::Stage;
 use crate::{Error, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use rayon::prelude::*;
 use std::sync::mpsc;
 
@@ -78,23 +77,6 @@ impl Rows {
         Self { schema, batches: Box::new(batches), history: self.history }
     }
 
-    /// Rows that a query engine made. An error of ours that went through it is itself again.
-    pub fn from_arrow<B>(schema: SchemaRef, batches: B, history: Vec<Stage>) -> Self
-    where
-        B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
-    {
-        let batches = batches.map(|batch| {
-            batch.map_err(|error| match error {
-                ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
-                    Ok(ours) => *ours,
-                    Err(other) => Error::world("the query", other),
-                },
-                other => Error::world("the query", other),
-            })
-        });
-        Self { schema, batches: Box::new(batches), history }
-    }
-
     /// The first `limit` rows, and no more are read than needed.
     pub fn limit(self, limit: usize) -> Self {
         let mut left = limit;
@@ -112,6 +94,12 @@ impl Rows {
         });
         Self { schema: self.schema, batches: Box::new(batches), history: self.history }
     }
+}
+
+/// The bytes that belong to the rows of a batch, not to the buffers it is a slice of.
+pub(crate) fn sliced_bytes(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// Reads ahead on a thread of its own, at most `depth` batches.

@@ -189,7 +189,7 @@ fn usage(error: &clap::Error) -> Error {
     let more: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
     let what = match more.is_empty() {
         true => what,
-        false => format!("{what} {}", more.join(" ")),
+        false => format!("{what} {}", more.join(" ").replace("tip:", "- tip:")),
     };
     Error::usage("command line", what.trim_end_matches('.')).hint("see --help")
 }

@@ -56,6 +56,15 @@ impl Source {
         }
     }
 
+    /// Whether its bytes come once: a pipe, also one that has a path.
+    pub fn is_once(&self) -> bool {
+        match self {
+            Self::Stdin => true,
+            Self::File(path) => !path.is_file(),
+            Self::Member { .. } => false,
+        }
+    }
+
     /// Opens it and takes the layers off.
     pub fn open(&self) -> Result<Opened> {
         let io = |error: io::Error| Error::io("", &error);
@@ -88,8 +97,10 @@ impl Source {
             let whole: Box<dyn Read + Send> = Box::new(Cursor::new(head.clone()).chain(bytes));
             bytes = match wrapping {
                 None => return finish(file_name, name, head, whole, plain_file),
-                Some(Wrapping::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(whole)),
-                Some(Wrapping::Zstd) => Box::new(zstd::Decoder::new(whole).map_err(io)?),
+                Some(Wrapping::Gzip) => {
+                    Box::new(Inflated(flate2::read::MultiGzDecoder::new(whole)))
+                }
+                Some(Wrapping::Zstd) => Box::new(Inflated(zstd::Decoder::new(whole).map_err(io)?)),
                 Some(Wrapping::Zip) => Box::new(only_member(whole)?),
             };
             bytes = Box::new(BufReader::with_capacity(1 << 17, bytes));
@@ -187,13 +198,17 @@ fn folder(path: &Path, found: &mut Vec<Source>) -> Result<()> {
 /// A file, or each member of a zip archive.
 fn file(path: &Path, found: &mut Vec<Source>) -> Result<()> {
     let place = path.to_string_lossy();
-    let mut file = File::open(path).map_err(|error| {
+    let missing = |error: io::Error| {
         let error = Error::io(&place, &error);
         Error { kind: crate::Kind::Usage, ..error }.hint("check the path")
-    })?;
-    let head = match file.metadata().map(|meta| meta.is_file()) {
-        Ok(true) => peek(&mut file, detect::MAGIC_BYTES).map_err(|error| error.at(&place))?,
-        _ => Vec::new(),
+    };
+    // A FIFO must be opened once only: closing it again would end its writer.
+    let head = match std::fs::metadata(path).map_err(missing)?.is_file() {
+        true => {
+            let mut file = File::open(path).map_err(missing)?;
+            peek(&mut file, detect::MAGIC_BYTES).map_err(|error| error.at(&place))?
+        }
+        false => Vec::new(),
     };
     if detect::wrapping(&head) != Some(Wrapping::Zip) {
         found.push(Source::File(path.to_owned()));
@@ -267,6 +282,18 @@ fn piped(mut archive: Archive, index: usize) -> Result<impl Read + Send> {
     });
     let worker = worker.map_err(|error| Error::io("", &error))?;
     Ok(Joined { reader, worker: Some(worker) })
+}
+
+/// What comes out of a decoder, whose own errors are about the data, whatever kind it gives them.
+struct Inflated<R>(R);
+
+impl<R: Read> Read for Inflated<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.raw_os_error() {
+            Some(_) => error,
+            None => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
+    }
 }
 
 /// Reads a worker's output; at its end, the worker's failure (a bad checksum, say) is the reader's.

@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
@@ -14,12 +15,7 @@ const MAX_HEADER: u64 = 1 << 20;
 
 pub fn prepare(opened: Opened) -> Result<Part> {
     let mut bytes = BufReader::with_capacity(1 << 17, opened.bytes);
-    let mut header = Vec::new();
-    bytes
-        .by_ref()
-        .take(MAX_HEADER)
-        .read_until(b'\n', &mut header)
-        .map_err(|error| Error::io("line 1", &error))?;
+    let header = header(&mut bytes).map_err(|error| Error::io("line 1", &error))?;
     let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&header).to_vec();
     let delimiter = match header.contains(&b'\t') && !header.contains(&b',') {
         true => b'\t',
@@ -45,13 +41,35 @@ pub fn prepare(opened: Opened) -> Result<Part> {
         .with_batch_size(BATCH_ROWS)
         .build(quotes)
         .map_err(|error| Error::data("line 1", error))?;
-    let batches = reader.map(|batch| batch.map_err(|error| Error::data("", error)));
+    let batches = reader.map(|batch| batch.map_err(said));
     Ok(Part {
         name: opened.name,
         schema,
         history: Vec::new(),
         batches: Box::new(move || Ok(Box::new(batches))),
     })
+}
+
+/// The first line, which goes on where a quoted name holds a line break.
+fn header(bytes: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    let mut bytes = bytes.take(MAX_HEADER);
+    loop {
+        let read = bytes.read_until(b'\n', &mut header)?;
+        let quotes = header.iter().filter(|&&byte| byte == b'"').count();
+        if read == 0 || quotes % 2 == 0 {
+            return Ok(header);
+        }
+    }
+}
+
+/// The parser's words, which name the line.
+fn said(error: ArrowError) -> Error {
+    match error {
+        ArrowError::IoError(_, error) => Error::io("", &error),
+        ArrowError::CsvError(what) => Error::data("", what),
+        other => Error::data("", other),
+    }
 }
 
 /// Passes the bytes on and fails if they end inside a quoted cell, which the parser would take for the

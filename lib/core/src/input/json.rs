@@ -27,7 +27,7 @@ type Bytes = Box<dyn Read + Send>;
 /// One object a line.
 pub fn prepare_lines(source: Source, mut opened: Opened) -> Result<Part> {
     let (first, again): (Bytes, Box<dyn FnOnce() -> Result<Bytes> + Send>) = match source {
-        Source::Stdin => {
+        source if source.is_once() => {
             let mut file = spool::spool(&mut opened.bytes)?;
             let copy = file.try_clone().map_err(|error| Error::io("", &error))?;
             let again = move || {
@@ -92,22 +92,25 @@ fn observe_lines(bytes: Bytes) -> Result<Kind> {
             return Err(Error::data(format!("line {number}"), "expected a JSON object"));
         }
         observe(line, &mut kind, &mut objects)
-            .map_err(|what| Error::data(format!("line {number}"), what))?;
+            .map_err(|error| Error::data(format!("line {number}"), said(&error)))?;
     }
     Ok(kind)
 }
 
-fn observe(text: &[u8], kind: &mut Kind, objects: &mut u64) -> Result<(), String> {
+fn observe(text: &[u8], kind: &mut Kind, objects: &mut u64) -> serde_json::Result<()> {
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let seen = Observe { kind, objects }.deserialize(&mut parser).and_then(|()| parser.end());
-    seen.map_err(|error| {
-        let what = error.to_string();
-        let at = format!(" at line {} column {}", error.line(), error.column());
-        match error.is_eof() {
-            true => "the JSON text is cut short".into(),
-            false => format!("{} (column {})", what.trim_end_matches(&at), error.column()),
-        }
-    })
+    Observe { kind, objects }.deserialize(&mut parser)?;
+    parser.end()
+}
+
+/// What the parser says, without the line.
+fn said(error: &serde_json::Error) -> String {
+    let what = error.to_string();
+    let at = format!(" at line {} column {}", error.line(), error.column());
+    match error.is_eof() {
+        true => "the JSON text is cut short".into(),
+        false => format!("{} (column {})", what.trim_end_matches(&at), error.column()),
+    }
 }
 
 fn decode_lines(bytes: Bytes, kind: Kind, schema: SchemaRef) -> Result<Batches> {
@@ -172,10 +175,8 @@ pub fn prepare_document(mut opened: Opened) -> Result<Part> {
     let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut kind = Kind::Null;
     // Finds keys that stand twice, which the parser below would drop.
-    observe(body, &mut kind, &mut 0).map_err(|what| {
-        let line = body.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error::data(format!("JSON document of {line} lines"), what)
-    })?;
+    observe(body, &mut kind, &mut 0)
+        .map_err(|error| Error::data(format!("line {}", error.line()), said(&error)))?;
     let document: Value = serde_json::from_slice(body).map_err(|error| Error::data("", error))?;
     drop(text);
     let (schema, rows) = match document {

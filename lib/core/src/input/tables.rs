@@ -24,8 +24,10 @@ pub type Open = Arc<dyn Fn(&[usize]) -> Result<ArrowBatches, ArrowError> + Send 
 pub struct NamedTable {
     /// The name.
     pub name: String,
-    /// Its columns.
+    /// Its columns; those that it lacks and gets as nulls stand last.
     pub schema: SchemaRef,
+    /// How many these are.
+    absent: usize,
     /// Opens its rows.
     pub open: Open,
     /// What made its rows.
@@ -37,8 +39,8 @@ impl NamedTable {
     pub fn check(&self, needs: &[String], who: &str) -> Result<()> {
         let missing = needs.iter().find(|name| self.schema.index_of(name).is_err());
         let Some(missing) = missing else { return Ok(()) };
-        let names: Vec<&str> =
-            self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let own = &self.schema.fields()[..self.schema.fields().len() - self.absent];
+        let names: Vec<&str> = own.iter().map(|field| field.name().as_str()).collect();
         let what = format!("column `{missing}` is missing; there are: {}", names.join(", "));
         let adds = Contract::that_adds(missing)
             .map_or_else(String::new, |program| format!(", which {program} adds"));
@@ -89,6 +91,7 @@ pub fn table(
     let mut fields: Vec<_> = rows.schema.fields().iter().cloned().collect();
     let missing = optional.iter().filter(|(name, _)| rows.schema.index_of(name).is_err());
     fields.extend(missing.map(|(name, of)| Arc::new(Field::new(name, of.clone(), true))));
+    let absent = fields.len() - rows.schema.fields().len();
     let (schema, history) = (Arc::new(Schema::new(fields)), rows.history.clone());
     let mut kept = None;
     if !in_place {
@@ -106,7 +109,7 @@ pub fn table(
         let batches = rows.batches.map(move |batch| project(&batch.map_err(external)?, &schema));
         Ok(Box::new(batches) as ArrowBatches)
     };
-    Ok(NamedTable { name: name.to_owned(), schema, open: Arc::new(open), history })
+    Ok(NamedTable { name: name.to_owned(), schema, absent, open: Arc::new(open), history })
 }
 
 fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const CONTENT: &[&str] = &["prompt", "messages", "response", "reasoning", "explanation", "choices"];
 
 /// The width of a terminal cell.
-const WIDTH: usize = 60;
+const WIDTH: usize = 40;
 
 /// Whether a table shows the lengths of this column's values instead of the values.
 pub fn is_content(name: &str) -> bool {

@@ -5,8 +5,9 @@
 
 use super::{Bytes, flush};
 use crate::checksum::{self, Checksums};
-use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch};
+use crate::rows::sliced_bytes;
+use crate::{Error, Result, provenance};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::add_encoded_arrow_schema_to_metadata;
@@ -107,12 +108,6 @@ impl ParquetWriter {
     }
 }
 
-/// The bytes that belong to the rows of a batch, not to the buffers it is a slice of.
-fn sliced_bytes(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter();
-    columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
-}
-
 struct Encoder {
     place: Option<Bytes>,
     schema: SchemaRef,
@@ -126,7 +121,7 @@ impl Encoder {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(failed)?))
             .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_created_by(format!("seval {}", env!("CARGO_PKG_VERSION")));
+            .set_created_by(concat!("seval ", env!("CARGO_PKG_VERSION")).to_owned());
         for (index, field) in self.schema.fields().iter().enumerate() {
             if field.data_type() == &DataType::Utf8 && !repeats(first, index) {
                 let path = ColumnPath::new(vec![field.name().clone()]);

@@ -6,23 +6,27 @@ use crate::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use comfy_table::{Cell, CellAlignment, Table, TableStyle, presets};
+use comfy_table::{CellAlignment, Table, TableStyle, presets};
 use std::io::Write;
 use std::sync::Arc;
+use unicode_width::UnicodeWidthStr;
 
 /// Rows that a terminal table shows.
 const PREVIEW: usize = 20;
 
 /// CSV. With `guarded`, a text cell that a spreadsheet would run as a formula gets a ' in front.
 pub struct CsvWriter<W: Write> {
-    csv: arrow::csv::Writer<W>,
+    place: W,
+    /// Formatted here, since arrow's writer would turn a broken pipe into text.
+    text: Vec<u8>,
+    header: bool,
     guarded: bool,
 }
 
 impl<W: Write> CsvWriter<W> {
     /// A writer that has written the header.
     pub fn new(place: W, schema: &Schema, guarded: bool) -> Result<Self> {
-        let mut writer = Self { csv: WriterBuilder::new().build(place), guarded };
+        let mut writer = Self { place, text: Vec::new(), header: true, guarded };
         // The header is there even if no row comes.
         writer.write(&RecordBatch::new_empty(Arc::new(schema.clone())))?;
         Ok(writer)
@@ -50,14 +54,18 @@ impl<W: Write> CsvWriter<W> {
         }
         let schema = Arc::new(Schema::new(fields));
         let batch = crate::plain::with_columns(&schema, columns, batch.num_rows())?;
-        self.csv.write(&batch).map_err(super::failed)
+        self.text.clear();
+        let header = std::mem::take(&mut self.header);
+        let mut csv = WriterBuilder::new().with_header(header).build(&mut self.text);
+        csv.write(&batch).map_err(super::failed)?;
+        drop(csv);
+        self.place.write_all(&self.text).map_err(|error| Error::io("output", &error))
     }
 
     /// The place, with all rows written.
-    pub fn finish(self) -> Result<W> {
-        let mut place = self.csv.into_inner();
-        place.flush().map_err(|error| Error::io("output", &error))?;
-        Ok(place)
+    pub fn finish(mut self) -> Result<W> {
+        self.place.flush().map_err(|error| Error::io("output", &error))?;
+        Ok(self.place)
     }
 }
 
@@ -67,69 +75,61 @@ fn is_formula(cell: &str) -> bool {
     matches!(first, Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\0' | '＝' | '＋' | '－' | '＠'))
 }
 
-/// A table for people.
+/// A table for people: of all rows, or of the first and of the columns that the terminal has room for.
 pub struct TableWriter<W: Write> {
     place: W,
     schema: SchemaRef,
-    table: Table,
+    style: TableStyle,
     show_content: bool,
-    /// Rows to show; the others are only counted.
-    limit: usize,
+    /// What to show; the others are only counted. None: everything.
+    preview: Option<Preview>,
+    /// Cells by column.
+    cells: Vec<Vec<String>>,
     rows: usize,
+}
+
+/// The bounds of a preview.
+#[derive(Clone, Copy)]
+struct Preview {
+    rows: usize,
+    width: usize,
 }
 
 impl<W: Write> TableWriter<W> {
     /// A Markdown table of all rows.
-    pub fn markdown(place: W, schema: &SchemaRef, show_content: bool) -> Self {
-        Self::new(place, schema, show_content, presets::ASCII_MARKDOWN, usize::MAX)
+    pub fn markdown(place: W, schema: &SchemaRef, options: &Options) -> Self {
+        Self::new(place, schema, options, presets::ASCII_MARKDOWN, None)
     }
 
     /// The first rows for a terminal, or all.
     pub fn terminal(place: W, schema: &SchemaRef, options: &Options) -> Self {
-        let limit = if options.all_rows { usize::MAX } else { PREVIEW };
-        Self::new(place, schema, options.show_content, presets::UTF8_HORIZONTAL_ONLY, limit)
+        let preview = Preview { rows: PREVIEW, width: terminal_width() };
+        let preview = (!options.all_rows).then_some(preview);
+        Self::new(place, schema, options, presets::UTF8_BORDERS_ONLY, preview)
     }
 
     fn new(
         place: W,
         schema: &SchemaRef,
-        show_content: bool,
+        options: &Options,
         style: TableStyle,
-        limit: usize,
+        preview: Option<Preview>,
     ) -> Self {
-        let mut table = Table::new();
-        table.load_style(style);
-        let header =
-            schema.fields().iter().map(|field| SafeText::cell(field.name(), 60).to_string());
-        table.set_header(header);
-        for (index, field) in schema.fields().iter().enumerate() {
-            if let (true, Some(column)) = (field.data_type().is_numeric(), table.column_mut(index))
-            {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        Self { place, schema: schema.clone(), table, show_content, limit, rows: 0 }
+        let cells = vec![Vec::new(); schema.fields().len()];
+        let show_content = options.show_content;
+        Self { place, schema: schema.clone(), style, show_content, preview, cells, rows: 0 }
     }
 
     /// Adds a batch.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let shown = batch.num_rows().min(self.limit.saturating_sub(self.rows));
+        let limit = self.preview.map_or(usize::MAX, |preview| preview.rows);
+        let shown = batch.num_rows().min(limit.saturating_sub(self.rows));
         self.rows += batch.num_rows();
-        if shown == 0 {
-            return Ok(());
-        }
         let batch = batch.slice(0, shown);
         let columns = self.schema.fields().iter().zip(batch.columns());
-        let columns = columns
-            .map(|(field, column)| {
-                let hidden = !self.show_content && cells::is_content(field.name());
-                cells::shown(column, hidden, self.limit != usize::MAX)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        for row in 0..shown {
-            // A bar would end a Markdown cell.
-            let cell = |column: &Vec<String>| Cell::new(column[row].replace('|', "\\|"));
-            self.table.add_row(columns.iter().map(cell));
+        for ((field, column), cells) in columns.zip(&mut self.cells) {
+            let hidden = !self.show_content && cells::is_content(field.name());
+            cells.extend(cells::shown(column, hidden, self.preview.is_some())?);
         }
         Ok(())
     }
@@ -137,14 +137,66 @@ impl<W: Write> TableWriter<W> {
     /// Writes the table.
     pub fn finish(mut self) -> Result<W> {
         let failed = |error: std::io::Error| Error::io("output", &error);
-        for line in self.table.lines() {
+        let columns = self.columns();
+        for line in self.table(&columns).lines() {
             writeln!(self.place, "{}", line.trim_end()).map_err(failed)?;
         }
-        if self.rows > self.limit {
-            let rest = format!("{} of {} rows; all of them: -o FILE", self.limit, self.rows);
-            writeln!(self.place, "{rest}").map_err(failed)?;
+        let (rows, all) = (self.cells.first().map_or(0, Vec::len), self.cells.len());
+        if rows < self.rows || columns.len() < all {
+            let shown = format!("{rows} of {} rows, {} of {all} columns", self.rows, columns.len());
+            writeln!(self.place, "{shown}; all of them: -o FILE or --format jsonl")
+                .map_err(failed)?;
         }
         self.place.flush().map_err(failed)?;
         Ok(self.place)
+    }
+
+    /// The columns to show: all; or those with a value as far as the width reaches, the first and then
+    /// the last, which the program that writes has added.
+    fn columns(&self) -> Vec<usize> {
+        let all = 0..self.cells.len();
+        let Some(preview) = self.preview else { return all.collect() };
+        let filled =
+            |cells: &Vec<String>| cells.is_empty() || cells.iter().any(|cell| !cell.is_empty());
+        let some: Vec<usize> = all.filter(|&index| filled(&self.cells[index])).collect();
+        let by_interest = some.iter().take(1).chain(some.iter().skip(1).rev());
+        let mut used = 2;
+        let mut columns: Vec<usize> = by_interest
+            .copied()
+            .take_while(|&index| {
+                let texts = self.cells[index].iter().chain([self.schema.field(index).name()]);
+                used += texts.map(|text| text.width()).max().unwrap_or(0) + 3;
+                used <= preview.width
+            })
+            .collect();
+        columns.sort_unstable();
+        columns
+    }
+
+    fn table(&self, columns: &[usize]) -> Table {
+        let mut table = Table::new();
+        table.load_style(self.style.clone());
+        let name = |&index: &usize| SafeText::cell(self.schema.field(index).name(), 60).to_string();
+        table.set_header(columns.iter().map(name));
+        for row in 0..self.cells.first().map_or(0, Vec::len) {
+            // A bar would end a Markdown cell.
+            table.add_row(columns.iter().map(|&index| self.cells[index][row].replace('|', "\\|")));
+        }
+        for (at, &index) in columns.iter().enumerate() {
+            let numeric = self.schema.field(index).data_type().is_numeric();
+            if let (true, Some(column)) = (numeric, table.column_mut(at)) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+}
+
+/// The columns of the terminal; what COLUMNS says, or 120, where there is none.
+fn terminal_width() -> usize {
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    match terminal_size::terminal_size() {
+        Some((width, _)) => usize::from(width.0),
+        None => said().unwrap_or(120),
     }
 }

@@ -117,7 +117,7 @@ impl Template {
     }
 
     fn run(&self, engine: &Environment<'static>, row: &Row<'_>, out: &mut String) -> Result<()> {
-        let explain = |error| self.explain(&error, row.batch);
+        let explain = |error| self.explain(&error, engine, row.batch);
         let context = Context {
             batch: row.batch.clone(),
             row: row.row,
@@ -136,7 +136,29 @@ impl Template {
         Ok(())
     }
 
-    fn explain(&self, error: &minijinja::Error, batch: &RecordBatch) -> Error {
+    /// The names that the template uses and the rows have not.
+    fn unknown(
+        &self,
+        engine: &Environment<'_>,
+        batch: &RecordBatch,
+    ) -> impl Iterator<Item = String> {
+        let used = engine.get_template(&self.file.name).map(|t| t.undeclared_variables(false));
+        let known = |name: &String| {
+            batch.column_by_name(name).is_some()
+                || name == "random"
+                || engine.globals().any(|(global, _)| global == name)
+        };
+        let mut unknown: Vec<String> = used.into_iter().flatten().filter(|n| !known(n)).collect();
+        unknown.sort();
+        unknown.into_iter()
+    }
+
+    fn explain(
+        &self,
+        error: &minijinja::Error,
+        engine: &Environment<'_>,
+        batch: &RecordBatch,
+    ) -> Error {
         let place = match error.line() {
             Some(line) => format!("{}:{}", self.file.place, line + self.lines_before),
             None => self.file.place.clone(),
@@ -145,7 +167,9 @@ impl Template {
         let code = error.range().and_then(|range| source.get(range)).unwrap_or_default();
         match error.kind() {
             ErrorKind::UndefinedError => {
-                Error::usage(place, format!("undefined value `{code}`")).hint(names(batch))
+                let mut unknown = self.unknown(engine, batch);
+                let what = unknown.next().unwrap_or_else(|| code.to_owned());
+                Error::usage(place, format!("undefined value `{what}`")).hint(names(batch))
             }
             ErrorKind::OutOfFuel => {
                 Error::usage(place, format!("the template takes more than {FUEL} steps"))

@@ -1,0 +1,75 @@
+//! What our SQL knows beyond DataFusion's: Wilson intervals, xxh3 and a look into JSON texts.
+//!
+//! Null in, null out. All are pure, so the engine may fold and share calls.
+
+mod text;
+mod wilson;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray};
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
+
+/// Registers every function; the one place that does.
+///
+/// * `wilson_low(k, n)`, `wilson_high(k, n)`: the 95 % interval of the rate k/n, in 0..1; n may be
+///   an effective sample size and so a fraction; null when n is not above 0.
+/// * `xxh3_128(text)`: 32 lower-case hex digits.
+/// * `json_text(text, key)`: a top-level key of a JSON object in a text; null when there is none.
+pub(crate) fn register(session: &SessionContext) {
+    session.register_udf(numbers("wilson_low", |k, n| wilson::interval(k, n).map(|(low, _)| low)));
+    session
+        .register_udf(numbers("wilson_high", |k, n| wilson::interval(k, n).map(|(_, high)| high)));
+    session.register_udf(texts::<1>("xxh3_128", |[text]| Some(text::xxh3_128(text))));
+    session.register_udf(texts::<2>("json_text", |[text, key]| text::json_text(text, key)));
+}
+
+/// A function of two numbers.
+fn numbers(name: &str, of: fn(f64, f64) -> Option<f64>) -> ScalarUDF {
+    let body = move |values: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let [a, b] = arrays::<2>(values)?;
+        let (a, b) = (a.as_primitive::<Float64Type>(), b.as_primitive::<Float64Type>());
+        let result: Float64Array = a.iter().zip(b).map(|(a, b)| of(a?, b?)).collect();
+        Ok(ColumnarValue::Array(Arc::new(result)))
+    };
+    let types = vec![DataType::Float64; 2];
+    create_udf(name, types, DataType::Float64, Volatility::Immutable, Arc::new(body))
+}
+
+/// A function of `N` texts.
+fn texts<const N: usize>(name: &str, of: fn([&str; N]) -> Option<String>) -> ScalarUDF {
+    let body = move |values: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = arrays::<N>(values)?;
+        let columns: [&StringArray; N] = std::array::from_fn(|i| arrays[i].as_string::<i32>());
+        let rows = arrays.first().map_or(0, |first| first.len());
+        let result: StringArray = (0..rows)
+            .map(|row| {
+                let mut texts = [""; N];
+                for (text, column) in texts.iter_mut().zip(columns) {
+                    if column.is_null(row) {
+                        return None;
+                    }
+                    *text = column.value(row);
+                }
+                of(texts)
+            })
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(result)))
+    };
+    let types = vec![DataType::Utf8; N];
+    create_udf(name, types, DataType::Utf8, Volatility::Immutable, Arc::new(body))
+}
+
+/// The arguments as arrays of one length.
+fn arrays<const N: usize>(values: &[ColumnarValue]) -> Result<[ArrayRef; N]> {
+    let arrays = ColumnarValue::values_to_arrays(values)?;
+    arrays.try_into().map_err(|given: Vec<ArrayRef>| {
+        datafusion::error::DataFusionError::Plan(format!(
+            "{N} arguments wanted, {} given",
+            given.len()
+        ))
+    })
+}

@@ -1,0 +1,190 @@
+"""Measures the release binaries, each beside what it is compared with, in turn and in one run.
+
+bench.py FOLDER_OF_BINARIES [ROUNDS]
+
+Figures are CPU seconds (user + system) of the whole process, start-up included, and the peak resident
+memory; the median of the rounds, with the ratio to ours. Wall time is not shown: it says more about what
+else the machine does. Comparisons that are not installed are named and left out.
+"""
+
+import importlib.util
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = os.path.abspath(sys.argv[1])
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+PROGRAMS = ["expand", "select", "query", "critique", "agg"]
+WORDS = "the of a to in is it that for on with as was at by from or an be this which one had not but".split()
+
+
+def ours(program):
+    return os.path.join(BIN, f"seval-{program}")
+
+
+def measured(command):
+    """CPU seconds and peak MiB of one run, which must succeed."""
+    null = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    if status:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def compare(title, commands):
+    """Runs the commands in turn; the first is ours."""
+    runs = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        for name, command in commands.items():
+            runs[name].append(measured(command))
+    print(f"\n{title}")
+    base = statistics.median(cpu for cpu, _ in runs[next(iter(commands))])
+    for name, figures in runs.items():
+        cpu = statistics.median(cpu for cpu, _ in figures)
+        memory = statistics.median(memory for _, memory in figures)
+        print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB  {cpu / base:6.2f} x ours")
+
+
+def has(module):
+    return importlib.util.find_spec(module) is not None
+
+
+def start_up():
+    print("start-up: --version, median of 100 starts")
+    for name in [*(f"seval-{p}" for p in PROGRAMS), "true"]:
+        command = [os.path.join(BIN, name) if name != "true" else shutil.which("true"), "--version"]
+        times = []
+        for _ in range(100):
+            begin = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            times.append(time.perf_counter() - begin)
+        median, worst = statistics.median(times) * 1000, sorted(times)[94] * 1000
+        size = os.path.getsize(command[0]) / 1e6
+        print(f"  {name:28s} {median:6.2f} ms  (95th of 100: {worst:.2f})  {size:7.1f} MB")
+
+
+def text(chance, words):
+    return " ".join(chance.choice(WORDS) + str(chance.randrange(1000)) for _ in range(words))
+
+
+def write_prompts(path, rows):
+    chance = random.Random(7)
+    with open(path, "w", encoding="utf-8") as file:
+        for row in range(rows):
+            file.write(f'{{"prompt":"{row} {text(chance, 40)}","language":"en"}}\n')
+
+
+def write_templates(folder):
+    os.makedirs(folder)
+    chance = random.Random(1)
+    for number in range(10):
+        before, after = text(chance, 20 + 5 * number), text(chance, 5)
+        head = f'{{#\nabout = "x"\nsource = "x"\nexample.row = {{}}\nexample.output = ""\n#}}\n'
+        with open(f"{folder}/t{number}.j2", "w", encoding="utf-8") as file:
+            file.write(f"{head}{before}\n\n{{{{ prompt }}}}\n{after}\n")
+
+
+PYTHON_EXPAND = """
+import glob, sys, pyarrow as pa, pyarrow.parquet as pq
+bodies = [open(f).read().split("#}\\n", 1)[1].rstrip("\\n") for f in sorted(glob.glob(sys.argv[2] + "/*.j2"))]
+if sys.argv[4] == "jinja2":
+    import jinja2
+    env = jinja2.Environment()
+    renders = [lambda p, t=env.from_string(b): t.render(prompt=p) for b in bodies]
+else:
+    renders = [lambda p, b=b: b.replace("{{ prompt }}", p) for b in bodies]
+schema = pa.schema([("prompt", pa.string()), ("attack", pa.string())])
+with pq.ParquetWriter(sys.argv[3], schema, compression="zstd") as out:
+    for batch in pq.ParquetFile(sys.argv[1]).iter_batches(8192):
+        rows = [(r(p), str(n)) for p in batch.column("prompt").to_pylist() for n, r in enumerate(renders)]
+        out.write_batch(pa.record_batch([pa.array(c) for c in zip(*rows)], schema=schema))
+"""
+
+POLARS_EXPAND = """
+import glob, sys, polars as pl
+bodies = [open(f).read().split("#}\\n", 1)[1].rstrip("\\n") for f in sorted(glob.glob(sys.argv[2] + "/*.j2"))]
+parts = [body.split("{{ prompt }}") for body in bodies]
+templates = pl.DataFrame({"before": [p[0] for p in parts], "after": [p[1] for p in parts]}).with_row_index("attack")
+rows = pl.scan_parquet(sys.argv[1]).join(templates.lazy(), how="cross")
+rows.select("attack", pl.concat_str("before", "prompt", "after").alias("prompt")).sink_parquet(sys.argv[3])
+"""
+
+DUCKDB_AGG = """
+import duckdb, sys
+duckdb.sql("SET threads=2")
+print(duckdb.sql("SELECT model, attack, count(*) FILTER (verdict <> 'unscored') n, count(*) FILTER (verdict = 'unsafe') k"
+                 " FROM read_parquet(?) GROUP BY ALL ORDER BY ALL", params=[sys.argv[1]]).fetchall())
+"""
+
+
+def main():
+    start_up()
+    folder = tempfile.mkdtemp(prefix="seval-bench-")
+    at = lambda name: os.path.join(folder, name)
+    try:
+        run(at)
+    finally:
+        shutil.rmtree(folder)
+
+
+def run(at):
+    python = [sys.executable, "-c"]
+    write_templates(at("attack"))
+    write_prompts(at("p.jsonl"), 20_000)
+    measured([ours("select"), "-q", "--exact", at("p.jsonl"), "-o", at("p.parquet")])
+    commands = {"seval-expand": [ours("expand"), "-q", at("p.parquet"), "--only-new", "-o", at("o.parquet")]}
+    for number in range(10):
+        commands["seval-expand"] += ["-t", at(f"attack/t{number}.j2")]
+    arguments = [at("p.parquet"), at("attack"), at("x.parquet")]
+    if has("polars"):
+        commands["polars"] = [*python, POLARS_EXPAND, *arguments]
+    if has("pyarrow"):
+        commands["Python str.replace"] = [*python, PYTHON_EXPAND, *arguments, "replace"]
+    if has("pyarrow") and has("jinja2"):
+        commands["Python jinja2"] = [*python, PYTHON_EXPAND, *arguments, "jinja2"]
+    compare("templating: 20,000 prompts x 10 templates to zstd Parquet; ours also ids, links and hashes", commands)
+
+    query = [ours("query"), "-q", "-m", "sim:*", at("o.parquet"), "-o", at("r.parquet")]
+    compare("simulated targets: 1,000,000 responses", {"seval-query -m 'sim:*'": query})
+    measured([ours("agg"), "-q", "--sql", "SELECT response FROM input", at("r.parquet"), "-o", at("r.csv")])
+    with open(at("phrases"), "w", encoding="utf-8") as file:
+        file.write("\n".join(["i can't", "i cannot", "i'm sorry", "unable to", "refuse"] * 12) + "\n")
+    commands = {
+        "seval-critique -c rules": [ours("critique"), "-q", "-c", "rules", at("r.parquet"), "-o", at("v.parquet")],
+        "grep -c -i -F, 60 phrases": ["grep", "-c", "-i", "-F", "-f", at("phrases"), at("r.csv")],
+    }
+    if shutil.which("rg"):
+        commands["ripgrep -c -i -F"] = ["rg", "-c", "-i", "-F", "-f", at("phrases"), at("r.csv")]
+    compare("rules: 1,000,000 responses to verdicts in Parquet; grep only counts lines of text", commands)
+
+    sql = "SELECT model, attack, count(*) FILTER (verdict <> 'unscored') n, count(*) FILTER (verdict = 'unsafe') k FROM input GROUP BY 1, 2 ORDER BY 1, 2"
+    commands = {"seval-agg --sql": [ours("agg"), "-q", "--sql", sql, at("v.parquet"), "--format", "jsonl"]}
+    if has("duckdb"):
+        commands["DuckDB, the same"] = [*python, DUCKDB_AGG, at("v.parquet")]
+    commands["seval-agg --metric attack"] = [ours("agg"), "-q", "--metric", "attack", at("v.parquet"), "--format", "jsonl"]
+    compare("aggregation: 1,000,000 verdicts", commands)
+
+    write_prompts(at("m.jsonl"), 1_000_000)
+    print("\nmemory: a file of 1,000,000 rows; the promise is less than 300 MiB")
+    for name, command in {
+        "seval-expand": [ours("expand"), "-q", at("m.jsonl"), "-t", "deepinception", "--only-new", "-o", at("a.parquet")],
+        "seval-query": [ours("query"), "-q", "-m", "sim:", at("a.parquet"), "-o", at("b.parquet")],
+        "seval-critique": [ours("critique"), "-q", "-c", "rules", at("b.parquet"), "-o", at("c.parquet")],
+    }.items():
+        cpu, memory = measured(command)
+        print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB")
+    missing = [name for name in ["polars", "pyarrow", "jinja2", "duckdb"] if not has(name)]
+    missing += [] if shutil.which("rg") else ["ripgrep"]
+    if missing:
+        print(f"\nnot compared, since not installed: {', '.join(missing)}")
+
+
+if __name__ == "__main__":
+    main()
