@@ -15,7 +15,7 @@ Examples:
   $ seval-agg --metric leaderboard verdicts.parquet
   $ seval-agg --metric safety verdicts.parquet --format md
   $ seval-agg --metric attack verdicts.parquet -o attack.csv
-  $ seval-agg --sql 'SELECT model, count(*) FROM input GROUP BY 1' verdicts.parquet
+  $ seval-agg --sql 'SELECT count(*) FROM input' verdicts.parquet --format csv
   $ seval-agg --sql 'SELECT count(*) FROM p' p=prompts.parquet --format csv
 
 Tables: the files without a name are the table `input`, NAME=FILE is the table NAME. SQL is DataFusion's,

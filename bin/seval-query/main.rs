@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   $ seval-query -m sim: prompts.parquet -o responses.parquet
-  $ seval-query -m sim:cautious -m sim:permissive prompts.parquet -o two.parquet
+  $ seval-query -m sim:cautious -m sim:permissive prompts.parquet -o r.parquet
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
   $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
 A server of your own:

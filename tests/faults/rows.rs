@@ -1,8 +1,9 @@
 //! Rows to damage: written in every format as the programs write them, and read as they read.
 
 use crate::run::Folder;
-use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, MapBuilder};
+use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder};
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use seval_core::output::Format;
 use seval_core::plain::list_of;
@@ -12,10 +13,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 const LINES: &str = r#"
-{"prompt":"How, \"exactly\"?\nAnd 'why'?","response":"I can't.","n":9007199254740993,"i":-1,"x":0.1,"f":0.5,"ok":true,"at":"2026-01-02T03:04:05.000006Z","tags":["a","b,c"],"pair":{"a":1,"b":"x"},"bytes":"00ff"}
-{"prompt":"怎么做？","response":null,"n":null,"i":null,"x":null,"f":null,"ok":null,"at":null,"tags":null,"pair":null,"bytes":null}
-{"prompt":"=1+1","response":"Sure: 🙂","n":-7,"i":8,"x":-2.5e300,"f":-1.25,"ok":false,"at":"1969-12-31T23:59:59Z","tags":[],"pair":{"a":null,"b":"y\tz"},"bytes":"61"}
-{"prompt":"last","response":"No.","n":0,"i":0,"x":3.0,"f":2.0,"ok":true,"at":"2026-01-02T00:00:00Z","tags":[null,"c"],"pair":{"a":3,"b":null},"bytes":"62"}"#;
+{"prompt":"How, \"exactly\"?\nAnd 'why'?","language":"en","response":"I can't.","n":9007199254740993,"i":-1,"x":0.1,"f":0.5,"ok":true,"at":"2026-01-02T03:04:05.000006Z","tags":["a","b,c"],"pair":{"a":1,"b":"x"},"bytes":"00ff"}
+{"prompt":"怎么做？","language":"en","response":null,"n":null,"i":null,"x":null,"f":null,"ok":null,"at":null,"tags":null,"pair":null,"bytes":null}
+{"prompt":"=1+1","language":"en","response":"Sure: 🙂","n":-7,"i":8,"x":-2.5e300,"f":-1.25,"ok":false,"at":"1969-12-31T23:59:59Z","tags":[],"pair":{"a":null,"b":"y\tz"},"bytes":"61"}
+{"prompt":"last","language":"en","response":"No.","n":0,"i":0,"x":3.0,"f":2.0,"ok":true,"at":"2026-01-02T00:00:00Z","tags":[null,"c"],"pair":{"a":3,"b":null},"bytes":"62"}"#;
 
 /// A column of every plain type, with nulls.
 pub fn sample() -> RecordBatch {
@@ -24,6 +25,7 @@ pub fn sample() -> RecordBatch {
     let types = [
         ("prompt", DataType::Utf8),
         ("response", DataType::Utf8),
+        ("language", DataType::Utf8),
         ("n", DataType::Int64),
         ("i", DataType::Int32),
         ("x", DataType::Float64),
@@ -49,6 +51,45 @@ pub fn sample() -> RecordBatch {
 
 fn fields<const N: usize>(types: [(&str, DataType); N]) -> Vec<Field> {
     types.into_iter().map(|(name, of)| Field::new(name, of, true)).collect()
+}
+
+/// Columns in types that other programs write, and what they are here.
+pub fn foreign() -> Vec<(&'static str, ArrayRef, DataType)> {
+    use DataType as T;
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("é"), None, Some("")]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(100)]));
+    let days: ArrayRef =
+        Arc::new(StringArray::from(vec![Some("2026-01-02"), None, Some("1969-12-31")]));
+    let prices: ArrayRef = Arc::new(StringArray::from(vec![Some("1.50"), None, Some("-0.01")]));
+    let lists = cast(&texts, &list_of(T::Utf8)).unwrap();
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    for row in 0..3 {
+        map.keys().append_value("k");
+        map.values().append_option((row != 1).then_some("v"));
+        map.append(true).unwrap();
+    }
+    let entries = vec![Field::new("keys", T::Utf8, true), Field::new("values", T::Utf8, true)];
+    let time = T::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let item = Arc::new(Field::new("item", T::Utf8, true));
+    let as_ = |column: &ArrayRef, of: DataType| cast(column, &of).unwrap();
+    vec![
+        ("dictionary", as_(&texts, T::Dictionary(Box::new(T::Int8), Box::new(T::Utf8))), T::Utf8),
+        ("large", as_(&texts, T::LargeUtf8), T::Utf8),
+        ("view", as_(&texts, T::Utf8View), T::Utf8),
+        ("blob", as_(&texts, T::LargeBinary), T::Binary),
+        ("int8", as_(&numbers, T::Int8), T::Int32),
+        ("uint16", as_(&numbers, T::UInt16), T::Int32),
+        ("uint64", as_(&numbers, T::UInt64), T::Int64),
+        ("half", as_(&numbers, T::Float16), T::Float32),
+        ("date", as_(&days, T::Date32), time.clone()),
+        ("nanos", as_(&days, T::Timestamp(TimeUnit::Nanosecond, None)), time.clone()),
+        ("elsewhere", as_(&days, T::Timestamp(TimeUnit::Millisecond, Some("+02:00".into()))), time),
+        ("price", as_(&prices, T::Decimal128(10, 2)), T::Utf8),
+        ("large list", as_(&lists, T::LargeList(item.clone())), list_of(T::Utf8)),
+        ("map", Arc::new(map.finish()), list_of(T::Struct(entries.into()))),
+        ("nothing", Arc::new(NullArray::new(3)), T::Utf8),
+        ("list view", as_(&lists, T::ListView(item)), list_of(T::Utf8)),
+    ]
 }
 
 /// The rows of named columns.

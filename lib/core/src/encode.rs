@@ -23,7 +23,7 @@ pub fn base64(text: &str) -> String {
     STANDARD.encode(text)
 }
 
-/// The inverse of [`base64`].
+/// The inverse of [`base64()`].
 pub fn from_base64(text: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(text).ok()?).ok()
 }

@@ -3,7 +3,9 @@
 //! keeps every value; where there is none, the column is refused by name.
 
 use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
@@ -61,7 +63,9 @@ pub fn plain_type(data_type: &DataType) -> Result<DataType, String> {
 fn nested(data_type: &DataType) -> Result<DataType, String> {
     use DataType as T;
     Ok(match data_type {
-        fixed if is_plain(fixed) && matches!(fixed, T::FixedSizeList(..)) => fixed.clone(),
+        T::FixedSizeList(item, size) if item.data_type() == &T::Float32 => {
+            T::FixedSizeList(Arc::new(Field::new("item", T::Float32, true)), *size)
+        }
         T::List(item)
         | T::LargeList(item)
         | T::ListView(item)
@@ -133,6 +137,10 @@ pub fn to_type(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, String>
     }
     if column.data_type() == &DataType::Null {
         return Ok(new_null_array(wanted, column.len()));
+    }
+    if let Some(map) = column.as_map_opt() {
+        let list: ArrayRef = Arc::new(ListArray::from(map.clone()));
+        return to_type(&list, wanted);
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let cast = cast_with_options(column, wanted, &strict).map_err(|error| error.to_string())?;

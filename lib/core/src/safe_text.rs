@@ -16,7 +16,7 @@ impl SafeText {
     /// A table cell of at most `width` characters on one line.
     pub fn cell(text: &str, width: usize) -> Self {
         let mut shown = String::new();
-        for (count, c) in text.trim_end().chars().map(visible).flatten().enumerate() {
+        for (count, c) in text.trim_end().chars().filter_map(visible).enumerate() {
             if count == width {
                 shown.pop();
                 shown.push('…');

@@ -119,10 +119,10 @@ impl Taxonomy {
                 return wrong(format!("the rows have columns for {} levels", LEVELS.len()));
             }
             let mut lengths = risk.topics.values().map(Vec::len);
-            if let Some(first) = lengths.next() {
-                if lengths.any(|length| length != first) {
-                    return wrong("the languages differ in how many topics they have".into());
-                }
+            if let Some(first) = lengths.next()
+                && lengths.any(|length| length != first)
+            {
+                return wrong("the languages differ in how many topics they have".into());
             }
             if known.insert(&risk.id, risk).is_some() {
                 return wrong("the id stands twice".into());

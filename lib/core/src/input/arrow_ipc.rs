@@ -223,14 +223,18 @@ fn reaches<'a>(
     blocks: impl Iterator<Item = &'a Block>,
     footer: u64,
 ) -> Result<bool> {
-    let mut head = [0; 16];
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_exact(&mut head));
+    let mut head = Vec::new();
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(80).read_to_end(&mut head));
     read.map_err(|error| Error::io("", &error))?;
-    // The magic word in 8 bytes, then the schema with its length.
-    let length = |at: usize| head[at..].first_chunk().map_or(0, |&bytes| u32::from_le_bytes(bytes));
-    let schema = match length(8) {
-        u32::MAX => 16 + u64::from(length(12)),
-        length => 12 + u64::from(length),
+    // The magic word and zeros up to 8 or 64 bytes, then the schema with its length.
+    let start = head.iter().skip(6).position(|&byte| byte != 0).map_or(8, |at| (at + 6) & !7);
+    let length = |at: usize| {
+        let bytes = head.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |&bytes| u32::from_le_bytes(bytes))
+    };
+    let schema = match length(start) {
+        u32::MAX => start as u64 + 8 + u64::from(length(start + 4)),
+        length => start as u64 + 4 + u64::from(length),
     };
     let ends = blocks.map(|block| {
         let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];

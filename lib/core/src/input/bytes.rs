@@ -289,10 +289,14 @@ struct Inflated<R>(R);
 
 impl<R: Read> Read for Inflated<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.raw_os_error() {
-            Some(_) => error,
-            None => io::Error::new(io::ErrorKind::InvalidData, error),
-        })
+        self.0.read(buffer).map_err(about_data)
+    }
+}
+
+fn about_data(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }
 
@@ -305,12 +309,12 @@ struct Joined {
 impl Read for Joined {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        if read == 0 && !buffer.is_empty() {
-            if let Some(worker) = self.worker.take() {
-                let damaged =
-                    |_| Err(io::Error::new(io::ErrorKind::InvalidData, "damaged zip member"));
-                worker.join().unwrap_or_else(damaged)?;
-            }
+        if read == 0
+            && !buffer.is_empty()
+            && let Some(worker) = self.worker.take()
+        {
+            let damaged = |_| Err(io::Error::new(io::ErrorKind::InvalidData, "damaged zip member"));
+            worker.join().unwrap_or_else(damaged).map_err(about_data)?;
         }
         Ok(read)
     }

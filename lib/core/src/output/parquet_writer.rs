@@ -6,7 +6,7 @@
 use super::{Bytes, flush};
 use crate::checksum::{self, Checksums};
 use crate::rows::sliced_bytes;
-use crate::{Error, Result, provenance};
+use crate::{Error, Result};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;

@@ -175,7 +175,7 @@ impl<W: Write> TableWriter<W> {
 
     fn table(&self, columns: &[usize]) -> Table {
         let mut table = Table::new();
-        table.load_style(self.style.clone());
+        table.load_style(self.style);
         let name = |&index: &usize| SafeText::cell(self.schema.field(index).name(), 60).to_string();
         table.set_header(columns.iter().map(name));
         for row in 0..self.cells.first().map_or(0, Vec::len) {
