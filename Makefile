@@ -23,11 +23,18 @@ MODELS := sim:cautious sim:balanced sim:permissive
 STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
           $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet
 
+# For people: each rate with its interval in one cell.
+RATE = round($(1), 1) || ' [' || round($(2), 1) || ', ' || round($(3), 1) || ']'
+LEADERBOARD = SELECT model, language, n + attack_n AS n, unscored + attack_unscored AS unscored, \
+  $(call RATE,safety_score,safety_low,safety_high) AS safety_score, \
+  $(call RATE,asr_mean,asr_mean_low,asr_mean_high) AS attack_success_rate, \
+  $(call RATE,adaptive,adaptive_low,adaptive_high) AS adaptive_attack FROM input
+
 .PHONY: demo
 demo: build ## Run the whole pipeline offline into results/ and print a leaderboard
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory -q stages || $(MAKE) --no-print-directory stages; \
-	seval-agg --sql 'SELECT * FROM input' $(R)/leaderboard.parquet --format table; \
+	seval-agg --sql "$(LEADERBOARD)" $(R)/leaderboard.parquet --format table; \
 	echo "make demo: $$((SECONDS - start)) seconds after the build; every stage is in $(R)/"
 
 .PHONY: stages

@@ -24,7 +24,9 @@ fn every_example_of_every_help_runs() {
             help.lines().filter_map(|line| line.trim().strip_prefix("$ ")).collect();
         assert!(examples.len() >= 4, "{program} --help shows {} examples", examples.len());
         for example in examples {
-            folder.ok(example);
+            let output = folder.bash(example);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{example}\n{said}");
         }
     }
 }

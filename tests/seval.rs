@@ -8,9 +8,11 @@
 mod cases;
 mod documents;
 mod edge;
+mod faults;
 mod pipeline;
 mod run;
 mod s_eval;
+mod server;
 mod statistics;
 mod templates;
 mod weight;

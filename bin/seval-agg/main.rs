@@ -28,6 +28,7 @@ Exit status: 0 the output is complete; 1 disk or memory; 2 command line or query
 ///
 /// Reads any rows, writes the table that the query or metric makes of them, with all its rows. Every rate
 /// comes with n, the number left out as unscored, and a 95 % interval.
+/// An example: `seval-agg --metric leaderboard verdicts.parquet`.
 #[derive(Parser)]
 #[command(name = "seval-agg", version, after_long_help = EXAMPLES)]
 struct Flags {

@@ -23,6 +23,7 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or critic; 5 input
 /// Reads response rows (`response`, and `outcome` and `expected` if there), writes them with `critic`, `verdict`,
 /// `risk_score`, `risk_tags`, `refusal`, `correct`, `explanation` and `unscored_reason`; one row for each
 /// response and critic. A request that gave no answer is `unscored`, never `safe`.
+/// An example: `seval-critique -c rules responses.parquet -o verdicts.parquet`.
 #[derive(Parser)]
 #[command(name = "seval-critique", version, after_long_help = EXAMPLES)]
 struct Flags {

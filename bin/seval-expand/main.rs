@@ -6,7 +6,7 @@ use seval_core::expand::{Counts, Step, expand};
 use seval_core::provenance::Stage;
 use seval_core::taxonomy::Taxonomy;
 use seval_core::template::render::Template;
-use seval_core::{Error, Result, input, output};
+use seval_core::{Error, Result, Rows, input, output};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,6 +28,7 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or template; 5 inp
 /// Reads prompt rows (or a taxonomy), writes the same rows and after each the prompts that the templates
 /// make of it, with `prompt_id`, `prompt`, `attack`, `base_id` and `template`. Attacks are made of base
 /// prompts only: rows with an `attack`, and conversations, go through as they are.
+/// An example: `seval-expand --taxonomy s-eval -o prompts.parquet`.
 #[derive(Parser)]
 #[command(name = "seval-expand", version, after_long_help = EXAMPLES)]
 struct Flags {
@@ -75,45 +76,64 @@ fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["attack", "generate"])? {
         return Ok(());
     }
-    let (mut generate, attack) = templates(&flags)?;
+    let (generate, attack) = templates(&flags)?;
     let mut stage = Stage::new("seval-expand");
-    let (mut rows, history) = match &flags.taxonomy {
+    let mut steps = Vec::new();
+    let mut rows = match &flags.taxonomy {
         Some(name) => {
-            let taxonomy = Taxonomy::find(name)?;
-            if generate.is_empty() {
-                generate = compile(&flags, "generate/*")?;
-            }
-            stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
-            stage.record(&generate);
-            let (rows, counts) =
-                expand(taxonomy.rows(&flags.language)?, generate, Step::Generate, flags.seed)?;
-            (rows, Some(counts))
+            let (rows, counts) = base_prompts(&flags, name, generate, &mut stage)?;
+            steps.push(("base prompts", counts));
+            rows
         }
-        None if !generate.is_empty() => {
-            return Err(Error::usage("--template", "generate/ templates need a taxonomy")
-                .hint("give --taxonomy"));
-        }
-        None => {
-            let sources = input::sources(&flags.input.files)?;
-            stage.inputs = input::hashes(&sources)?;
-            (input::read(sources, &input::Options::default())?, None)
-        }
+        None => prompts(&flags, &generate, &attack, &mut stage)?,
     };
-    let mut all = history.map(|counts| vec![("base prompts", counts)]).unwrap_or_default();
     if !attack.is_empty() {
         stage.record(&attack);
         let step = if flags.only_new { Step::AttackOnly } else { Step::Attack };
         let (attacked, counts) = expand(rows, attack, step, flags.seed)?;
         rows = attacked;
-        all.push(("attacks", counts));
-    } else if flags.taxonomy.is_none() {
-        return Err(Error::usage("--template", "no template is named")
-            .hint("name one with -t, such as -t 'attack/*'; --list shows them"));
+        steps.push(("attacks", counts));
     }
     rows.history.push(stage);
     let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
-    summarise(&all, written);
+    summarise(&steps, written);
     Ok(())
+}
+
+/// Base prompts from a taxonomy, with all the generate/ templates unless some are named.
+fn base_prompts(
+    flags: &Flags,
+    taxonomy: &str,
+    mut generate: Vec<Template>,
+    stage: &mut Stage,
+) -> Result<(Rows, Arc<Counts>)> {
+    let taxonomy = Taxonomy::find(taxonomy)?;
+    if generate.is_empty() {
+        generate = compile(flags, "generate/*")?;
+    }
+    stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
+    stage.record(&generate);
+    expand(taxonomy.rows(&flags.language)?, generate, Step::Generate, flags.seed)
+}
+
+/// The prompt rows that attacks are made of.
+fn prompts(
+    flags: &Flags,
+    generate: &[Template],
+    attack: &[Template],
+    stage: &mut Stage,
+) -> Result<Rows> {
+    if !generate.is_empty() {
+        return Err(Error::usage("--template", "generate/ templates need a taxonomy")
+            .hint("give --taxonomy"));
+    }
+    if attack.is_empty() {
+        return Err(Error::usage("--template", "no template is named")
+            .hint("name one with -t, such as -t 'attack/*'; --list shows them"));
+    }
+    let sources = input::sources(&flags.input.files)?;
+    stage.inputs = input::hashes(&sources)?;
+    input::read(sources, &input::Options::default())
 }
 
 /// The templates for each of the two steps.

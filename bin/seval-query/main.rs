@@ -28,6 +28,7 @@ Exit status: 0 the output is complete; 1 network or disk; 2 command line; 5 inpu
 /// Reads prompt rows (`prompt`, or `messages` where a conversation is asked), asks every model, and writes
 /// for each row, model and sample a row with `model`, `response`, `outcome` and the settings used. A request
 /// that fails is a row with its outcome and error. `query` means asking a model; SQL is seval-agg's.
+/// An example: `seval-query -m sim: prompts.parquet -o responses.parquet`.
 #[derive(Parser)]
 #[command(name = "seval-query", version, after_long_help = EXAMPLES)]
 struct Flags {

@@ -28,6 +28,7 @@ Exit status: 0 the output is complete; 1 disk; 2 command line or importer; 5 inp
 /// Reads prompt rows, or with --from the files of a data set as its authors publish them; writes the rows
 /// that pass all stages. Each stage says how many it kept and why it dropped the others; --rejects keeps
 /// every dropped row with its reason.
+/// An example: `seval-select --exact prompts.parquet -o distinct.parquet`.
 #[derive(Parser)]
 #[command(name = "seval-select", version, after_long_help = EXAMPLES)]
 struct Flags {

@@ -8,7 +8,7 @@ use crate::{Error, Result, built_in, plain};
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -141,6 +141,14 @@ impl Taxonomy {
     /// A row for each leaf, topic and language, with the columns that `generate/` templates use beside those
     /// of prompt rows: `topic`, `risk_name`, `risk_about`.
     pub fn rows(&self, languages: &[String]) -> Result<Rows> {
+        let spoken = |language: &String| self.risks.iter().any(|r| r.topics.contains_key(language));
+        if let Some(language) = languages.iter().find(|language| !spoken(language)) {
+            let known: BTreeSet<&String> =
+                self.risks.iter().flat_map(|r| r.topics.keys()).collect();
+            let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(Error::usage(&self.name, format!("has no topics in `{language}`"))
+                .hint(format!("there are: {known}")));
+        }
         let by_id: HashMap<&str, &Risk> =
             self.risks.iter().map(|risk| (risk.id.as_str(), risk)).collect();
         let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); ROW.len()];
@@ -169,12 +177,6 @@ impl Taxonomy {
                     columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
                 }
             }
-        }
-        if columns[0].is_empty() {
-            return Err(Error::usage(
-                &self.name,
-                format!("has no topics in {}", languages.join(", ")),
-            ));
         }
         let rows = columns[0].len();
         let columns =

@@ -1,0 +1,155 @@
+//! seval-query against a server of the OpenAI kind, which here is a few lines on a loopback port.
+
+use crate::run::Folder;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What the server saw.
+#[derive(Default)]
+struct Seen {
+    requests: AtomicUsize,
+    headers: Mutex<Vec<String>>,
+}
+
+/// Answers every request by `answer`, from its number and body: a status and a JSON body. Ends with the test.
+fn serve(answer: fn(usize, &Value) -> (u16, Value)) -> (String, Arc<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let seen = Arc::new(Seen::default());
+    let shared = seen.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let shared = shared.clone();
+            std::thread::spawn(move || one(&stream, &shared, answer));
+        }
+    });
+    (address, seen)
+}
+
+fn one(mut stream: &TcpStream, seen: &Seen, answer: fn(usize, &Value) -> (u16, Value)) {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+            break;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&lower);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let number = seen.requests.fetch_add(1, Ordering::SeqCst);
+    seen.headers.lock().unwrap().push(head);
+    let (status, answer) = answer(number, &serde_json::from_slice(&body).unwrap());
+    let text = answer.to_string();
+    let head = format!("HTTP/1.1 {status} x\r\nretry-after: 0\r\nconnection: close\r\n");
+    let _ = write!(stream, "{head}content-length: {}\r\n\r\n{text}", text.len());
+}
+
+fn chat(text: &str) -> Value {
+    json!({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+           "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+}
+
+fn prompts(folder: &Folder, number: usize) {
+    let row = |at: usize| format!("{{\"prompt\":\"p{at}\",\"language\":\"en\"}}\n");
+    folder.write("p.jsonl", (0..number).map(row).collect::<String>());
+}
+
+fn rows(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_server_is_asked_and_failures_that_pass_are_tried_again() {
+    // Every third request is turned away once more.
+    let (address, seen) = serve(|number, body| match number % 3 {
+        0 => (429, json!({"error": {"message": "slow down"}})),
+        _ => (200, chat(&format!("echo {}", body["messages"][0]["content"].as_str().unwrap()))),
+    });
+    let folder = Folder::new();
+    prompts(&folder, 40);
+    let line = format!(
+        "seval-query -q -m m --base-url {address} --max-retries 9 --temperature 0.5 --timings p.jsonl --format jsonl"
+    );
+    let answers = rows(&folder.ok(&line));
+    assert_eq!(answers.len(), 40);
+    let mut attempts = 0;
+    for (at, row) in answers.iter().enumerate() {
+        assert_eq!(
+            (&row["outcome"], &row["response"]),
+            (&json!("answered"), &json!(format!("echo p{at}")))
+        );
+        assert_eq!((&row["temperature"], &row["input_tokens"]), (&json!(0.5), &json!(7)));
+        attempts += row["attempts"].as_u64().unwrap() as usize;
+    }
+    assert_eq!(attempts, seen.requests.load(Ordering::SeqCst));
+}
+
+#[test]
+fn what_fails_is_a_row_and_no_verdict() {
+    let (address, _) = serve(|_, body| match body["messages"][0]["content"].as_str() {
+        Some("p1") => (400, json!({"error": {"message": "no", "code": "content_filter"}})),
+        Some("p2") => (400, json!({"error": {"message": "too long"}})),
+        Some("p3") => (200, chat("")),
+        _ => (200, chat("I'm sorry, but I can't help with that.")),
+    });
+    let folder = Folder::new();
+    prompts(&folder, 5);
+    let line = format!(
+        "seval-query -q -m m --base-url {address} p.jsonl | seval-critique -q -c rules --format jsonl"
+    );
+    let of = |name: &str, rows: &[Value]| -> Vec<String> {
+        rows.iter().map(|row| row[name].as_str().unwrap_or("-").to_owned()).collect()
+    };
+    let rows = rows(&folder.ok(&line));
+    assert_eq!(of("outcome", &rows), ["answered", "filtered", "failed", "empty", "answered"]);
+    assert_eq!(of("verdict", &rows), ["safe", "unscored", "unscored", "unscored", "safe"]);
+    assert_eq!(of("unscored_reason", &rows), ["-", "no_answer", "no_answer", "no_answer", "-"]);
+}
+
+#[test]
+fn a_key_is_sent_and_is_nowhere_else() {
+    const KEY: &str = "sk-CANARY-0123456789";
+    let (address, seen) = serve(|_, _| (200, chat("ok")));
+    let folder = Folder::new();
+    prompts(&folder, 3);
+    folder.write("key", format!("{KEY}\n"));
+    let loose =
+        format!("chmod 644 key; seval-query -m m --base-url {address} --api-key-file key p.jsonl");
+    assert!(folder.fails(2, &loose).contains("others may read this key file; chmod 600 it"));
+    folder.ok(&format!("chmod 600 key; seval-query -v -m m --base-url {address} --api-key-file key p.jsonl -o r.parquet"));
+    assert!(
+        seen.headers
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|head| head.contains(&format!("bearer {}", KEY.to_lowercase())))
+    );
+    let file = folder.read("r.parquet");
+    assert!(!String::from_utf8_lossy(&file).contains(KEY));
+    // A server that turns the key away, and repeats it.
+    let (address, _) = serve(|_, _| (401, json!({"error": {"message": format!("bad key {KEY}")}})));
+    let said = folder.fails(
+        1,
+        &format!("seval-query -m m --base-url {address} --api-key-file key p.jsonl -o x.parquet"),
+    );
+    assert!(!said.contains(KEY) && said.contains("key"), "{said}");
+    assert!(!folder.names().contains(&"x.parquet".to_owned()));
+}
+
+#[test]
+fn nothing_is_sent_in_clear_text_to_another_machine() {
+    let folder = Folder::new();
+    prompts(&folder, 1);
+    let said =
+        folder.fails(2, "seval-query -m m --base-url http://192.0.2.1/v1 p.jsonl -o r.parquet");
+    assert!(said.contains("https"), "{said}");
+}
