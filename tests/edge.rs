@@ -301,6 +301,14 @@ fn hostile_texts_never_reach_the_terminal() {
             assert!(!seen || shown.matches("31m").count() == 5, "{shown:?}");
         }
     }
+    if folder.bash("command -v script").status.success() {
+        for format in ["csv", "csv-raw", "jsonl"] {
+            let line = format!("seval-critique -q -c rules rows.jsonl --format {format}");
+            let shown = folder.bash(&format!("timeout 20 script -qec '{line}' /dev/null"));
+            let shown = String::from_utf8(shown.stdout).unwrap().replace("\r\n", "\n");
+            assert!(shown.contains("unsafe") && is_harmless(&shown), "{line}: {shown:?}");
+        }
+    }
     let name: String = raw.chars().filter(|&c| c != '\0').collect();
     folder.write(&format!("{name}.jsonl"), "{");
     for line in [

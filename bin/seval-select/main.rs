@@ -8,7 +8,7 @@ use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
 use seval_core::provenance::Stage as History;
 use seval_core::select::{self, Stage, exact::Exact, import};
 use seval_core::template::metadata::{self, QueryMetadata};
-use seval_core::{Result, Rows, input, output};
+use seval_core::{Error, Result, Rows, input, output};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -71,6 +71,10 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["import"])? {
         return Ok(());
+    }
+    if flags.rejects.is_some() && flags.rejects == flags.output.output {
+        return Err(Error::usage("--rejects", "is the file that -o names")
+            .hint("give dropped rows a file of their own"));
     }
     let mut stage = History::new("seval-select");
     let sources = input::sources(&flags.input.files)?;

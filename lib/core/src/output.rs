@@ -156,7 +156,11 @@ impl Writer {
                 )
                 .hint("name a file with -o, pipe it on, or use --force"));
             }
-            return Ok((Box::new(Place::stdout()), format));
+            let place = match terminal && !format.is_binary() {
+                true => Place::terminal(),
+                false => Place::stdout(),
+            };
+            return Ok((Box::new(place), format));
         };
         let format = options.format.or_else(|| Format::of_name(path)).ok_or_else(|| {
             Error::usage(path, "the extension says no format")

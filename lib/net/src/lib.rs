@@ -9,6 +9,7 @@
 //! - This crate opens sockets and reads clocks; it knows no SQL and writes to no terminal.
 
 mod address;
+mod connection;
 mod engine;
 mod exchange;
 mod health;
@@ -21,7 +22,8 @@ pub mod rows;
 mod sim;
 mod words;
 
+pub use connection::Connection;
 pub use engine::{Answers, Limits, ask};
 pub use exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Truth};
-pub use model::{Connection, Model};
+pub use model::Model;
 pub use words::MARK;

@@ -15,9 +15,9 @@ use seval_core::{Error, Result};
 use tokio::time::{Instant, timeout};
 
 use crate::address;
+use crate::connection::Connection;
 use crate::exchange::{Answer, Outcome, Request};
 use crate::health::{Health, Trouble};
-use crate::model::Connection;
 use crate::reply::{self, Complaint, Reply};
 use crate::retry::{Stop, jitter, may_pass, retry_after};
 

@@ -1,5 +1,6 @@
 //! Places that rows go to. A file appears complete or not at all; pipes and devices are written through.
 
+use crate::safe_text::SafeText;
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -17,6 +18,8 @@ const BUFFER: usize = 1 << 18;
 pub enum Place {
     /// Standard output.
     Stdout(BufWriter<io::Stdout>),
+    /// Standard output where it is a terminal: lines of text, without what would control it.
+    Terminal(Vec<u8>),
     /// A device, FIFO or socket: there is nothing to rename.
     Through(BufWriter<File>),
     /// A file beside the one that it will become.
@@ -32,6 +35,11 @@ impl Place {
     /// Standard output.
     pub fn stdout() -> Self {
         Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))
+    }
+
+    /// Standard output as a terminal that shows text.
+    pub fn terminal() -> Self {
+        Self::Terminal(Vec::new())
     }
 
     /// The file `path`, whose folder must exist.
@@ -81,8 +89,8 @@ impl Place {
     /// Makes the bytes appear under their name, and stay there through a power cut.
     pub fn publish(self) -> Result<()> {
         match self {
-            Self::Stdout(mut out) => {
-                out.flush().map_err(|error| Error::io("standard output", &error))
+            mut shown @ (Self::Stdout(_) | Self::Terminal(_)) => {
+                shown.flush().map_err(|error| Error::io("standard output", &error))
             }
             Self::Through(mut out) => out.flush().map_err(|error| Error::io("output", &error)),
             Self::Beside { file, target } => {
@@ -99,6 +107,14 @@ impl Place {
             }
         }
     }
+}
+
+/// Shows text on the terminal, cleaned.
+fn show(text: &[u8]) -> io::Result<()> {
+    let safe = SafeText::message(&String::from_utf8_lossy(text)).to_string();
+    let mut out = io::stdout().lock();
+    out.write_all(safe.as_bytes())?;
+    out.flush()
 }
 
 /// Removes the files that are not complete: called on a signal, after which the process ends.
@@ -126,6 +142,14 @@ impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(out) => out.write(bytes),
+            Self::Terminal(line) => {
+                line.extend_from_slice(bytes);
+                if let Some(end) = line.iter().rposition(|&byte| byte == b'\n') {
+                    let rest = line.split_off(end + 1);
+                    show(&std::mem::replace(line, rest))?;
+                }
+                Ok(bytes.len())
+            }
             Self::Through(out) => out.write(bytes),
             Self::Beside { file, .. } => file.write(bytes),
         }
@@ -134,6 +158,7 @@ impl Write for Place {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(out) => out.flush(),
+            Self::Terminal(line) => show(&std::mem::take(line)),
             Self::Through(out) => out.flush(),
             Self::Beside { file, .. } => file.flush(),
         }

@@ -176,11 +176,15 @@ impl<W: Write> TableWriter<W> {
     fn table(&self, columns: &[usize]) -> Table {
         let mut table = Table::new();
         table.load_style(self.style);
+        // A bar would end a Markdown cell.
+        let cell = |text: &str| match self.style == presets::ASCII_MARKDOWN {
+            true => text.replace('|', "\\|"),
+            false => text.to_owned(),
+        };
         let name = |&index: &usize| SafeText::cell(self.schema.field(index).name(), 60).to_string();
-        table.set_header(columns.iter().map(name));
+        table.set_header(columns.iter().map(|index| cell(&name(index))));
         for row in 0..self.cells.first().map_or(0, Vec::len) {
-            // A bar would end a Markdown cell.
-            table.add_row(columns.iter().map(|&index| self.cells[index][row].replace('|', "\\|")));
+            table.add_row(columns.iter().map(|&index| cell(&self.cells[index][row])));
         }
         for (at, &index) in columns.iter().enumerate() {
             let numeric = self.schema.field(index).data_type().is_numeric();
