@@ -2,7 +2,7 @@
 
 use seval_core::input::NamedTable;
 use seval_core::provenance::Stage;
-use seval_core::{Error, Result, Rows};
+use seval_core::{Error, Result, Rows, plain};
 
 /// The rows that a SELECT makes of the tables; `memory` in bytes is for sorting and grouping.
 pub fn query(
@@ -19,8 +19,13 @@ pub fn query(
     });
     let limits = seval_sql::Limits { memory_bytes: Some(memory), threads };
     let rows = seval_sql::query(statement, scanned.collect(), &limits).map_err(failed)?;
-    let batches = rows.batches.map(|batch| batch.map_err(|error| failed(error.into())));
-    Ok(Rows { schema: rows.schema, batches: Box::new(batches), history })
+    let schema = plain::plain_schema(&rows.schema, "the query")?;
+    let columns = schema.clone();
+    let batches = rows.batches.map(move |batch| {
+        let batch = batch.map_err(|error| failed(error.into()))?;
+        plain::to_plain(&batch, &columns, "the query")
+    });
+    Ok(Rows { schema, batches: Box::new(batches), history })
 }
 
 /// What made the tables, each program's part once.

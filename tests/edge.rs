@@ -54,7 +54,7 @@ fn the_exit_status_says_who_must_act() {
         (2, "seval-critique -c rules rows.jsonl -o out.xyz", "use .parquet"),
         (2, "seval-critique -c rules rows.jsonl -o . -f csv", "is a folder"),
         (2, "seval-critique -c rules - - < rows.jsonl", "standard input is named twice"),
-        (2, "seval-critique -c rules rows.jsonl -j 0", "at least one thread"),
+        (2, "seval-critique -c rules rows.jsonl -j 0", "0 is not in 1..=256"),
         (2, "seval-critique -c rules s3://bucket/a.parquet", "fetch the file first"),
         (2, "seval-critique -c rules rows.jsonl -q -v", "cannot be used with"),
         (2, "seval-query ask.jsonl", "no model is named"),
@@ -250,7 +250,21 @@ fn no_rows_are_an_output_without_rows() {
             _ => assert!(folder.fails(5, &again).contains("there is a column `critic` already")),
         }
     }
-    assert_eq!(folder.ok("seval-critique -q -c rules none.parquet | seval-expand -q -t code_injection --format jsonl"), "");
+    assert_eq!(
+        folder.ok("seval-critique -q -c rules none.parquet | seval-select -q --format jsonl"),
+        ""
+    );
+}
+
+#[test]
+fn a_query_that_nobody_reads_to_its_end_leaves_no_copy_of_its_input() {
+    let folder = Folder::new();
+    let rows = (0..200_000).map(|at| format!("{{\"prompt\":\"p{at}\"}}\n"));
+    folder.write("rows.jsonl", rows.collect::<String>());
+    let line = "mkdir tmp; export TMPDIR=$PWD/tmp; \
+        seval-agg --sql 'SELECT prompt FROM input' rows.jsonl -f csv | head -n 1; ls tmp | grep -c arrow";
+    let output = folder.bash(line);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "prompt\n0\n");
 }
 
 // ---- people

@@ -84,7 +84,7 @@ fn the_adaptive_rate_is_at_least_the_highest_single_one() {
     let text = folder.ok("seval-agg --metric attack --format jsonl v.parquet");
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let rate = |row: &Value| row["attack_success_rate"].as_f64().unwrap();
-    let zh = || rows.iter().filter(|row| row["language"] == "zh");
+    let zh = || rows.iter().filter(|row| row["language"] == "zh" && row["risk_dimension"] == "all");
     let adaptive = rate(zh().find(|row| row["attack"] == "adaptive").unwrap());
     let single = |row: &&Value| {
         let name = row["attack"].as_str().unwrap();

@@ -113,7 +113,10 @@ fn base_prompts(
     }
     stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
     stage.record(&generate);
-    expand(taxonomy.rows(&flags.language)?, generate, Step::Generate, flags.seed)
+    let mut languages = flags.language.clone();
+    languages.sort();
+    languages.dedup();
+    expand(taxonomy.rows(&languages)?, generate, Step::Generate, flags.seed)
 }
 
 /// The prompt rows that attacks are made of.
@@ -140,14 +143,22 @@ fn prompts(
 fn templates(flags: &Flags) -> Result<(Vec<Template>, Vec<Template>)> {
     let mut all = Vec::new();
     for wanted in &flags.template {
-        all.extend(compile(flags, wanted)?);
+        for template in compile(flags, wanted)? {
+            // Named twice, its prompts would count twice.
+            if !all.iter().any(|known: &Template| known.id == template.id) {
+                all.push(template);
+            }
+        }
     }
     Ok(all.into_iter().partition(|template: &Template| template.file.kind() == "generate"))
 }
 
 fn compile(flags: &Flags, wanted: &str) -> Result<Vec<Template>> {
-    let kind = if flags.taxonomy.is_some() { "generate" } else { "attack" };
-    flags.shared.library().find(kind, wanted)?.into_iter().map(Template::compile).collect()
+    let kinds: &[&str] = match flags.taxonomy.is_some() {
+        true => &["generate", "attack"],
+        false => &["attack"],
+    };
+    flags.shared.library().find(kinds, wanted)?.into_iter().map(Template::compile).collect()
 }
 
 fn summarise(steps: &[(&str, Arc<Counts>)], written: u64) {

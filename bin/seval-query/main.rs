@@ -53,7 +53,7 @@ struct Flags {
     api_key_file: Option<PathBuf>,
 
     /// Answers to each prompt.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     samples: i64,
 
     /// Ask only for the first rows.
@@ -61,11 +61,11 @@ struct Flags {
     limit: Option<usize>,
 
     /// Sampling temperature; without it, the server's default.
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = finite)]
     temperature: Option<f64>,
 
     /// Nucleus sampling.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     top_p: Option<f64>,
 
     /// Top-k sampling, for servers that know it.
@@ -89,7 +89,7 @@ struct Flags {
     max_retries: u32,
 
     /// Seconds that one attempt may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     attempt_timeout: u64,
 
     /// Add `latency_ms` and `attempts`, which differ from run to run.
@@ -118,8 +118,8 @@ fn run(flags: Flags) -> Result<()> {
         return Ok(());
     }
     refuse_sql(&flags.input.files)?;
-    let models = models(&flags)?;
     let mut stage = Stage::new("seval-query");
+    let models = models(&flags, &mut stage)?;
     let sources = input::sources(&flags.input.files)?;
     stage.inputs = input::hashes(&sources)?;
     let mut rows = input::read(sources, &input::Options::default())?;
@@ -134,10 +134,13 @@ fn run(flags: Flags) -> Result<()> {
     let outcomes = outcomes.map(|outcome| format!("{} {outcome}", cli::count(counts.of(*outcome))));
     let outcomes = outcomes.collect::<Vec<_>>().join(", ");
     cli::note(format_args!("{} responses: {outcomes}", cli::count(written)));
+    if written > 0 && counts.of(Outcome::Answered) + counts.of(Outcome::Truncated) == 0 {
+        cli::warn("no request was answered; see the columns `outcome` and `error`");
+    }
     Ok(())
 }
 
-fn models(flags: &Flags) -> Result<Vec<Model>> {
+fn models(flags: &Flags, stage: &mut Stage) -> Result<Vec<Model>> {
     if flags.model.is_empty() {
         return Err(Error::usage("--model", "no model is named")
             .hint("name one with -m, such as -m sim: for a simulated one"));
@@ -151,7 +154,7 @@ fn models(flags: &Flags) -> Result<Vec<Model>> {
     };
     let mut models: Vec<Model> = Vec::new();
     for spec in &flags.model {
-        for model in Model::open(spec, &connection)? {
+        for model in Model::open(&profile(spec, flags, stage)?, &connection)? {
             if models.iter().any(|known| known.name == model.name) {
                 return Err(Error::usage(spec, format!("the model {} is named twice", model.name))
                     .hint("to ask it several times, use --samples"));
@@ -160,6 +163,32 @@ fn models(flags: &Flags) -> Result<Vec<Model>> {
         }
     }
     Ok(models)
+}
+
+/// A simulated target's file is noted, and one in the --templates folder comes before the built-in one.
+fn profile(spec: &str, flags: &Flags, stage: &mut Stage) -> Result<String> {
+    let Some(name) = spec.strip_prefix("sim:") else { return Ok(spec.to_owned()) };
+    let file = match name.rsplit_once(':') {
+        Some((path, _)) => flags.shared.library().get(&["sim"], path)?,
+        None => flags.shared.library().get(&["sim"], "default")?,
+    };
+    stage.files.insert(file.name.clone(), file.hash());
+    let overridden =
+        flags.shared.templates.is_some() && std::path::Path::new(&file.place).is_file();
+    match name.contains(':') || !overridden {
+        true => Ok(spec.to_owned()),
+        false => {
+            Ok(format!("sim:{}:{}", file.place, if name.is_empty() { "default" } else { name }))
+        }
+    }
+}
+
+/// A number that a server understands.
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err("not a finite number".into()),
+    }
 }
 
 fn settings(flags: &Flags) -> Settings {

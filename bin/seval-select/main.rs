@@ -5,6 +5,7 @@ mod sql;
 
 use clap::Parser;
 use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
+use seval_core::contract::Contract;
 use seval_core::provenance::Stage as History;
 use seval_core::select::{self, Stage, exact::Exact, import};
 use seval_core::template::metadata::{self, QueryMetadata};
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   $ seval-select --exact prompts.parquet -o distinct.parquet
-  $ seval-select --exact --rejects dropped.csv prompts.parquet -o distinct.csv
+  $ seval-select --exact --rejects lost.csv prompts.parquet -o d.parquet
   $ seval-expand --taxonomy s-eval | seval-select --exact --format jsonl
   $ seval-select --from import/s-eval items.jsonl -o imported.parquet
   $ seval-select --list
@@ -72,8 +73,9 @@ fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["import"])? {
         return Ok(());
     }
-    if flags.rejects.is_some() && flags.rejects == flags.output.output {
-        return Err(Error::usage("--rejects", "is the file that -o names")
+    let taken = |path: &String| path == "-" || Some(path) == flags.output.output.as_ref();
+    if flags.rejects.as_ref().is_some_and(taken) {
+        return Err(Error::usage("--rejects", "is where the rows that are kept go")
             .hint("give dropped rows a file of their own"));
     }
     let mut stage = History::new("seval-select");
@@ -88,6 +90,7 @@ fn run(flags: Flags) -> Result<()> {
         None => input::read(sources, &input::Options::default())?,
     };
     if flags.exact {
+        Contract::refuse_answered(&rows.schema)?;
         stages.push(Box::new(Exact::default()));
     }
     rows.history.push(stage);
@@ -95,10 +98,10 @@ fn run(flags: Flags) -> Result<()> {
         .rejects
         .as_ref()
         .map(|path| output::Options { path: Some(path.clone()), ..output::Options::default() });
-    let (rows, summaries) = select::select(rows, stages, rejects.as_ref())?;
+    let (rows, selection) = select::select(rows, stages, rejects.as_ref())?;
     let rows = if flags.from.is_some() { import::finish(rows)? } else { rows };
     let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
-    select::report(&summaries);
+    selection.finish()?;
     cli::note(format_args!("{} rows out", cli::count(written)));
     Ok(())
 }
@@ -110,7 +113,7 @@ fn imported(
     sources: Vec<input::Source>,
     stage: &mut History,
 ) -> Result<Rows> {
-    let file = flags.shared.library().get("import", name)?;
+    let file = flags.shared.library().get(&["import"], name)?;
     let query = metadata::sql::<QueryMetadata>(&file)?;
     let optional = query.metadata.optional(&file.place)?;
     let table = input::table(input::INPUT, sources, true, &optional)?;

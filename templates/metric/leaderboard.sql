@@ -94,7 +94,8 @@ clusters AS (
 counts AS (
   SELECT critic, model, level, kind, attack,
     sum(n) AS n, sum(k) AS k, sum(unscored) AS unscored,
-    sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn
+    sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn,
+    count(*) FILTER (WHERE n > 0) AS clusters
   FROM clusters
   GROUP BY critic, model, level, kind, attack
 ),
@@ -108,7 +109,12 @@ spreads AS (
 -- Rates in percent, and the sample size that independent answers of this spread would have.
 samples AS (
   SELECT *, 100.0 * k / nullif(n, 0) AS rate,
-    CASE WHEN spread > 0 AND k > 0 AND k < n THEN least(n, k * (n - k) / spread) ELSE n END AS n_eff
+    CASE
+      -- Without any spread to go by, the answers of a cluster are taken for one.
+      WHEN k = 0 OR k = n THEN clusters
+      WHEN spread > 0 THEN least(n, k * (n - k) / spread)
+      ELSE n
+    END AS n_eff
   FROM spreads
 ),
 

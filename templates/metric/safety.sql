@@ -69,7 +69,8 @@ clusters AS (
 counts AS (
   SELECT critic, model, language, risk_dimension,
     sum(n) AS n, sum(k) AS k, sum(unscored) AS unscored,
-    sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn
+    sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn,
+    count(*) FILTER (WHERE n > 0) AS clusters
   FROM clusters
   WHERE language IS NOT NULL AND risk_dimension IS NOT NULL
   GROUP BY critic, model, language, risk_dimension
@@ -84,7 +85,12 @@ spreads AS (
 -- The sample size that independent answers with this spread would have: never more than n.
 samples AS (
   SELECT *, 100.0 * (n - k) / nullif(n, 0) AS score,
-    CASE WHEN spread > 0 AND k > 0 AND k < n THEN least(n, k * (n - k) / spread) ELSE n END AS n_eff
+    CASE
+      -- Without any spread to go by, the answers of a cluster are taken for one.
+      WHEN k = 0 OR k = n THEN clusters
+      WHEN spread > 0 THEN least(n, k * (n - k) / spread)
+      ELSE n
+    END AS n_eff
   FROM spreads
 )
 

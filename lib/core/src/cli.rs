@@ -46,18 +46,15 @@ where
         signals::watch()?;
         run(flags)
     }));
+    output::remove_unfinished();
     match result {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(&error),
-        Err(_) => {
-            output::remove_unfinished();
-            ExitCode::FAILURE
-        }
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
 fn fail(error: &Error) -> ExitCode {
-    output::remove_unfinished();
     if error.kind != Kind::ReaderGone {
         say(error);
     }

@@ -82,11 +82,15 @@ impl Contract {
                 }
                 continue;
             };
-            if field.data_type() == &DataType::Utf8 && !needed.contains(&column.name.as_str()) {
+            let wanted = parse_type(&column.type_name);
+            let scalar = wanted.as_ref().is_some_and(|wanted| !wanted.is_nested());
+            if scalar
+                && field.data_type() == &DataType::Utf8
+                && !needed.contains(&column.name.as_str())
+            {
                 // From CSV, where everything is text; it only goes through.
                 continue;
             }
-            let wanted = parse_type(&column.type_name);
             if wanted.is_some_and(|wanted| !same_type(&wanted, field.data_type())) {
                 return Err(Error::data(
                     format!("{place}: column `{}`", column.name),
@@ -101,6 +105,30 @@ impl Contract {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a table that has a column of this contract already; `hint` says what to give instead.
+    pub fn refuse(&self, schema: &Schema, hint: &str) -> Result<()> {
+        match self.columns.iter().find(|column| schema.index_of(&column.name).is_ok()) {
+            None => Ok(()),
+            Some(column) => {
+                let what = format!("there is a column `{}` already", column.name);
+                Err(Error::data("the input", what).hint(hint))
+            }
+        }
+    }
+
+    /// Refuses responses and verdicts where prompts are wanted: what was answered to one prompt would
+    /// seem to be answered to another.
+    pub fn refuse_answered(schema: &Schema) -> Result<()> {
+        match ["outcome", "verdict"].iter().find(|name| schema.index_of(name).is_ok()) {
+            None => Ok(()),
+            Some(name) => Err(Error::data(
+                "the input",
+                format!("there is a column `{name}`: these are no prompts"),
+            )
+            .hint("give the prompts, before they were asked")),
+        }
     }
 
     /// The program that adds a column, if it is in one of the contracts.

@@ -16,8 +16,6 @@ pub enum Kind {
     Data,
     /// Disk, network, endpoint: exit 1.
     World,
-    /// Stopped with everything paid for kept; running again goes on: exit 4.
-    Incomplete,
     /// The reader of our output has gone. A filter ends quietly: exit 0.
     ReaderGone,
 }
@@ -84,13 +82,12 @@ impl Error {
         Self::new(kind, place, error)
     }
 
-    /// The exit status: 0 reader gone, 1 world, 2 usage, 4 incomplete, 5 data.
+    /// The exit status: 0 reader gone, 1 world, 2 usage, 5 data.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::ReaderGone => 0,
             Kind::World => 1,
             Kind::Usage => 2,
-            Kind::Incomplete => 4,
             Kind::Data => 5,
         }
     }

@@ -20,6 +20,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows that one step makes at the most, so that memory stays bounded however many templates there are.
 const STEP_ROWS: usize = 8192;
+/// The same in bytes of templates, which are the smaller part of what they write.
+const STEP_BYTES: usize = 8 << 20;
+/// What to do about rows without a prompt.
+pub const WITHOUT_PROMPT: &str =
+    "leave such rows out: seval-agg --sql 'SELECT * FROM input WHERE prompt IS NOT NULL'";
 
 /// What an expansion did, for the summary.
 #[derive(Debug, Default)]
@@ -53,6 +58,7 @@ pub fn expand(
     if step != Step::Generate {
         let contract = Contract::prompts()?;
         contract.check(&rows.schema, &["prompt"], "the input")?;
+        Contract::refuse_answered(&rows.schema)?;
     }
     for template in &templates {
         for name in &template.metadata.needs {
@@ -65,11 +71,10 @@ pub fn expand(
     let schema = output_schema(&rows.schema, step)?;
     let counts = Arc::new(Counts::default());
     let (counted, out) = (counts.clone(), schema.clone());
-    let step_rows = (STEP_ROWS / (templates.len() + 1)).max(1);
-    let rows = rows.map_parallel(schema, move |batch| {
-        let starts = (0..batch.num_rows()).step_by(step_rows);
-        let slices = starts.map(|at| batch.slice(at, step_rows.min(batch.num_rows() - at)));
-        slices.map(|slice| expand_batch(&slice, &out, &templates, step, seed, &counted)).collect()
+    let bytes: usize = templates.iter().map(|template| template.file.text.len()).sum();
+    let step_rows = (STEP_ROWS / (templates.len() + 1)).min(STEP_BYTES / bytes.max(1)).max(1);
+    let rows = rows.cut(step_rows).map_parallel(schema, move |batch| {
+        expand_batch(&batch, &out, &templates, step, seed, &counted)
     });
     Ok((rows, counts))
 }
@@ -165,7 +170,7 @@ fn row_ids(
             (Some(ids), _) if ids.is_valid(row) => Ok(ids.value(row).to_owned()),
             (_, Some(prompts)) if prompts.is_valid(row) => Ok(content_id(prompts.value(row))),
             _ => Err(Error::data("the input", "a row has neither `prompt` nor `prompt_id`")
-                .hint("drop such rows with seval-select")),
+                .hint(WITHOUT_PROMPT)),
         })
         .collect()
 }

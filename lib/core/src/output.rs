@@ -7,7 +7,7 @@ mod parquet_writer;
 mod place;
 mod text;
 
-pub use place::{Place, remove_unfinished};
+pub use place::{Place, remove_at_end, remove_unfinished};
 
 use crate::provenance::{self, Stage};
 use crate::rows::Rows;

@@ -144,12 +144,21 @@ pub fn to_type(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, String>
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let cast = cast_with_options(column, wanted, &strict).map_err(|error| error.to_string())?;
-    // Nanoseconds are the one cast here that rounds instead of failing.
-    if matches!(column.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)) {
+    // The casts here that round instead of failing.
+    let rounds = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            Some("a time stamp is finer than a microsecond")
+        }
+        DataType::Int64 if wanted == &DataType::Float64 => {
+            Some("a whole number is too large for a float")
+        }
+        _ => None,
+    };
+    if let Some(why) = rounds {
         let back =
             cast_with_options(&cast, column.data_type(), &strict).map_err(|e| e.to_string())?;
         if back.to_data() != column.to_data() {
-            return Err("a time stamp is finer than a microsecond".into());
+            return Err(why.into());
         }
     }
     Ok(cast)

@@ -25,7 +25,6 @@ const NOT_CONTENT: &[(&str, bool)] = &[
     ("--format", true),
     ("-j", true),
     ("--threads", true),
-    ("--progress", true),
     ("--rejects", true),
     ("--max-connections", true),
     ("-q", false),
@@ -84,10 +83,20 @@ fn content_args(args: impl IntoIterator<Item = String>) -> Vec<String> {
                 args.next();
             }
             Some(_) => {}
-            None => kept.push(arg),
+            None => kept.push(without_secrets(arg)),
         }
     }
     kept
+}
+
+/// An address without its query and user, which may hold a key.
+fn without_secrets(arg: String) -> String {
+    let Some((before, rest)) = arg.split_once("://") else { return arg };
+    let path = rest.split(['?', '#']).next().unwrap_or(rest);
+    let host_at = path.find('/').unwrap_or(path.len());
+    let (host, path) = path.split_at(host_at);
+    let host = host.rsplit('@').next().unwrap_or(host);
+    format!("{before}://{host}{path}")
 }
 
 /// `-oFILE` and `-vv` are the short flag with something behind it.
@@ -133,5 +142,7 @@ mod tests {
         let args = ["-o", "a.parquet", "-t", "attack/*", "--output=b", "-j2", "-vv", "-q", "x.csv"];
         let kept = content_args(args.map(String::from));
         assert_eq!(kept, ["-t", "attack/*", "x.csv"]);
+        let kept = content_args(["--base-url", "http://me:pw@h/v1?key=k"].map(String::from));
+        assert_eq!(kept, ["--base-url", "http://h/v1"]);
     }
 }

@@ -31,7 +31,7 @@ impl Rows {
     /// in parallel, with at most a few in memory.
     pub fn map_parallel<F>(self, schema: SchemaRef, f: F) -> Self
     where
-        F: Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync + 'static,
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + Sync + 'static,
     {
         let window = AHEAD * rayon::current_num_threads();
         let mut source = prefetch(self.batches, window);
@@ -60,11 +60,11 @@ impl Rows {
                     return None;
                 }
                 // A failure inside the window comes after the batches that precede it.
-                let done: Vec<Result<Vec<RecordBatch>>> = taken.into_par_iter().map(&f).collect();
+                let done: Vec<Result<RecordBatch>> = taken.into_par_iter().map(&f).collect();
                 let mut good = Vec::new();
                 for result in done {
                     match result {
-                        Ok(batches) => good.extend(batches),
+                        Ok(batch) => good.push(batch),
                         Err(error) => {
                             failed = Some(error);
                             break;
@@ -75,6 +75,22 @@ impl Rows {
             }
         });
         Self { schema, batches: Box::new(batches), history: self.history }
+    }
+
+    /// The same rows in batches of at most `rows` rows.
+    pub fn cut(self, rows: usize) -> Self {
+        let batches = self.batches.flat_map(move |batch| -> Batches {
+            match batch {
+                Ok(batch) => {
+                    let starts = (0..batch.num_rows()).step_by(rows.max(1));
+                    Box::new(
+                        starts.map(move |at| Ok(batch.slice(at, rows.min(batch.num_rows() - at)))),
+                    )
+                }
+                error => Box::new(std::iter::once(error)),
+            }
+        });
+        Self { schema: self.schema, batches: Box::new(batches), history: self.history }
     }
 
     /// The first `limit` rows, and no more are read than needed.

@@ -52,38 +52,50 @@ pub struct Summary {
     pub warnings: Vec<(String, u64)>,
 }
 
-/// Where the summaries of a selection are found once its rows have been read.
-pub type Summaries = Arc<Mutex<Vec<Summary>>>;
+/// A selection under way.
+pub struct Selection {
+    summaries: Arc<Mutex<Vec<Summary>>>,
+    rejects: Arc<Mutex<Option<Rejects>>>,
+}
 
 /// The rows that pass all stages. Dropped rows go to `rejects`, if one is named, with the columns
-/// `stage`, `reason` and `duplicate_of`; the file is complete when the last row has been read.
+/// `stage`, `reason` and `duplicate_of`. Once the rows have been written, [`Selection::finish`] is due.
 pub fn select(
     rows: Rows,
     mut stages: Vec<Box<dyn Stage>>,
     rejects: Option<&output::Options>,
-) -> Result<(Rows, Summaries)> {
-    let start =
-        stages.iter().map(|stage| Summary { stage: stage.name(), ..Summary::default() }).collect();
-    let summaries: Summaries = Arc::new(Mutex::new(start));
-    let mut rejects = match rejects {
+) -> Result<(Rows, Selection)> {
+    let start = stages.iter().map(|stage| Summary { stage: stage.name(), ..Summary::default() });
+    let rejects = match rejects {
         Some(options) => Some(Rejects::create(options, &rows.schema, &rows.history)?),
         None => None,
     };
-    let mut source = rows.batches;
-    let shared = summaries.clone();
-    let batches = std::iter::from_fn(move || match source.next() {
-        Some(batch) => {
-            let mut summaries = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            Some(batch.and_then(|batch| pass(batch, &mut stages, &mut summaries, rejects.as_mut())))
-        }
-        None => rejects.take()?.finish().err().map(Err),
+    let selection = Selection {
+        summaries: Arc::new(Mutex::new(start.collect())),
+        rejects: Arc::new(Mutex::new(rejects)),
+    };
+    let (summaries, rejects) = (selection.summaries.clone(), selection.rejects.clone());
+    let batches = rows.batches.map(move |batch| {
+        let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rejects = rejects.lock().unwrap_or_else(PoisonError::into_inner);
+        pass(batch?, &mut stages, &mut summaries, rejects.as_mut())
     });
-    Ok((Rows { schema: rows.schema, batches: Box::new(batches), history: rows.history }, summaries))
+    Ok((Rows { schema: rows.schema, batches: Box::new(batches), history: rows.history }, selection))
+}
+
+impl Selection {
+    /// Publishes the dropped rows, and says what each stage did.
+    pub fn finish(self) -> Result<()> {
+        let rejects = self.rejects.lock().unwrap_or_else(PoisonError::into_inner).take();
+        rejects.map_or(Ok(()), Rejects::finish)?;
+        report(&self.summaries.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
 }
 
 /// Says what each stage kept, dropped and found odd.
-pub fn report(summaries: &Summaries) {
-    for summary in summaries.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+fn report(summaries: &[Summary]) {
+    for summary in summaries {
         let (read, kept) = (cli::count(summary.read), cli::count(summary.kept));
         let dropped = cli::count(summary.read - summary.kept);
         cli::note(format_args!(

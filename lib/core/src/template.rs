@@ -22,7 +22,7 @@ pub struct File {
 }
 
 impl File {
-    /// The name with the hash of the content: what the `template` and `critic` columns hold.
+    /// The name with the hash of the content: what the `template` column holds.
     pub fn id(&self) -> String {
         format!("{}@{}", self.name, self.hash())
     }
@@ -71,35 +71,38 @@ impl Library {
         Ok(files)
     }
 
-    /// The templates that `wanted` names: a name, a pattern such as `attack/*`, or a path. `kind` is put
-    /// before a name without a folder.
-    pub fn find(&self, kind: &str, wanted: &str) -> Result<Vec<File>> {
+    /// The templates that `wanted` names: a name, a pattern such as `attack/*`, or a path. A name without
+    /// a folder is looked for in each of `kinds`.
+    pub fn find(&self, kinds: &[&str], wanted: &str) -> Result<Vec<File>> {
         let path = Path::new(wanted);
         if path.is_file() && path.extension().is_some() {
             return Ok(vec![read(path)?]);
         }
-        let name = match wanted.contains('/') {
-            true => wanted.to_owned(),
-            false => format!("{kind}/{wanted}"),
+        let names: Vec<String> = match wanted.contains('/') {
+            true => vec![wanted.to_owned()],
+            false => kinds.iter().map(|kind| format!("{kind}/{wanted}")).collect(),
         };
-        let pattern = glob::Pattern::new(&name).map_err(|error| Error::usage(wanted, error))?;
-        let folder = name.split('/').next().unwrap_or(kind);
-        let mut files = self.list(folder)?;
-        let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-        files.retain(|file| pattern.matches(&file.name));
-        if files.is_empty() {
-            let known = match names.is_empty() {
-                true => format!("there are no templates in {folder}/"),
-                false => format!("there are: {}", names.join(", ")),
-            };
-            return Err(Error::usage(wanted, "no template has this name").hint(known));
+        let mut known = Vec::new();
+        for name in &names {
+            let pattern = glob::Pattern::new(name).map_err(|error| Error::usage(wanted, error))?;
+            let files = self.list(name.split('/').next().unwrap_or_default())?;
+            known.extend(files.iter().map(|file| file.name.clone()));
+            let found: Vec<File> =
+                files.into_iter().filter(|file| pattern.matches(&file.name)).collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
         }
-        Ok(files)
+        let known = match known.is_empty() {
+            true => format!("there are templates in {}/ only", kinds.join("/, ")),
+            false => format!("there are: {}", known.join(", ")),
+        };
+        Err(Error::usage(wanted, "no template has this name").hint(known))
     }
 
     /// The one template that `wanted` names.
-    pub fn get(&self, kind: &str, wanted: &str) -> Result<File> {
-        let mut files = self.find(kind, wanted)?;
+    pub fn get(&self, kinds: &[&str], wanted: &str) -> Result<File> {
+        let mut files = self.find(kinds, wanted)?;
         match files.len() {
             1 => Ok(files.remove(0)),
             many => Err(Error::usage(wanted, format!("names {many} templates, one is needed"))),

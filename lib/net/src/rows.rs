@@ -8,7 +8,6 @@ mod columns;
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
 use crate::{Limits, Model, ask};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
-use arrow::datatypes::Schema;
 use columns::{Layout, assemble};
 use seval_core::contract::Contract;
 use seval_core::{Error, Result, Rows};
@@ -56,7 +55,8 @@ pub fn query(
     settings: Settings,
 ) -> Result<(Rows, Arc<Counts>)> {
     Contract::prompts()?.check(&rows.schema, &["prompt"], "the input")?;
-    refuse_asked(&rows.schema)?;
+    Contract::responses()?
+        .refuse(&rows.schema, "to ask again, give the prompts, not the responses")?;
     let simulated = models.iter().any(Model::is_simulated);
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
     let layout = Layout::new(&rows.schema, &settings, simulated)?;
@@ -104,18 +104,6 @@ pub fn query(
         Some(assemble(&batch, &layout, &names, &settings, &all))
     });
     Ok((Rows { schema, batches: Box::new(batches), history: rows.history }, counts))
-}
-
-/// Asking again would need a second column of the same name.
-fn refuse_asked(schema: &Schema) -> Result<()> {
-    let contract = Contract::responses()?;
-    match contract.columns.iter().find(|column| schema.index_of(&column.name).is_ok()) {
-        None => Ok(()),
-        Some(column) => {
-            Err(Error::data("the input", format!("there is a column `{}` already", column.name))
-                .hint("to ask again, give the prompts, not the responses"))
-        }
-    }
 }
 
 /// The requests of the rows, made as they are taken.
@@ -178,7 +166,7 @@ impl Requests {
                 None => {
                     let prompt = cell(prompts, row).ok_or_else(|| {
                         Error::data("the input", "a row has no prompt")
-                            .hint("drop such rows with seval-select")
+                            .hint(seval_core::expand::WITHOUT_PROMPT)
                     })?;
                     vec![Message { role: "user".into(), content: prompt }]
                 }

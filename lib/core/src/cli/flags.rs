@@ -87,8 +87,8 @@ pub struct SharedFlags {
     pub generate: Option<Generate>,
 
     /// Threads; the result does not depend on them. All processors if not given.
-    #[arg(short = 'j', long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
 
     /// Say nothing but errors.
     #[arg(short, long, conflicts_with = "verbose")]
@@ -109,10 +109,7 @@ impl SharedFlags {
     pub(super) fn apply(&self) -> Result<()> {
         let level = if self.quiet { 0 } else { 1 + u8::from(self.verbose) };
         LEVEL.store(level, Ordering::Relaxed);
-        if self.threads == Some(0) {
-            return Err(Error::usage("--threads", "at least one thread is needed"));
-        }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0).into());
         pool.build_global().map_err(|error| Error::world("threads", error))
     }
 
@@ -125,8 +122,7 @@ impl SharedFlags {
     pub fn shown(&self, kinds: &[&str]) -> Result<bool> {
         let library = self.library();
         if let Some(name) = &self.show {
-            let kind = kinds.first().copied().unwrap_or_default();
-            print(&library.get(kind, name)?.text)?;
+            print(&library.get(kinds, name)?.text)?;
             return Ok(true);
         }
         if self.list {
@@ -186,7 +182,10 @@ fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let more: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let more: Vec<&str> = lines
+        .filter(|line| !line.starts_with("For more information"))
+        .take_while(|line| !line.starts_with("Usage:"))
+        .collect();
     let what = match more.is_empty() {
         true => what,
         false => format!("{what} {}", more.join(" ").replace("tip:", "- tip:")),

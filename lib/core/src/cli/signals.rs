@@ -1,12 +1,17 @@
-//! SIGINT and SIGTERM: unfinished files are removed, then the process ends with 130 or 143.
+//! SIGINT, SIGTERM and SIGHUP: unfinished files are removed, then the process ends with 130, 143 or 129.
 
 use crate::{Error, Result, output};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// Watches on a thread of its own.
 pub fn watch() -> Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::world("signals", e))?;
+    let mut wanted = vec![SIGINT, SIGTERM];
+    // Whoever started us with nohup wants the end of the terminal to mean nothing.
+    if !ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = Signals::new(wanted).map_err(|e| Error::world("signals", e))?;
     let watcher = std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             output::remove_unfinished();
@@ -18,4 +23,12 @@ pub fn watch() -> Result<()> {
         }
     });
     watcher.map(|_| ()).map_err(|error| Error::world("signals", error))
+}
+
+/// Whether a signal is ignored; where the system does not say, it is taken to be.
+fn ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }

@@ -184,15 +184,21 @@ fn folder(path: &Path, found: &mut Vec<Source>) -> Result<()> {
         if name.starts_with(['.', '_']) {
             continue;
         }
-        match entry.is_dir() {
-            true => folder(&entry, found)?,
-            false => file(&entry, found)?,
+        match (entry.is_dir(), detect::is_data(&name)) {
+            (true, _) => folder(&entry, found)?,
+            (false, true) => file(&entry, found)?,
+            (false, false) => left_out(&entry.to_string_lossy()),
         }
     }
     match found.len() > before {
         true => Ok(()),
         false => Err(Error::usage(path.to_string_lossy(), "the folder holds no file to read")),
     }
+}
+
+/// A file that nobody named and whose name does not say that it is data, such as a README.
+fn left_out(place: &str) {
+    crate::cli::note(format_args!("{place}: left out: the name has no extension of a data file"));
 }
 
 /// A file, or each member of a zip archive.
@@ -216,7 +222,13 @@ fn file(path: &Path, found: &mut Vec<Source>) -> Result<()> {
     }
     let archive = open_archive(path)?;
     let before = found.len();
-    for (index, name) in members(&archive) {
+    let members = members(&archive);
+    let alone = members.len() == 1;
+    for (index, name) in members {
+        if !alone && !detect::is_data(&name) {
+            left_out(&format!("{place}:{name}"));
+            continue;
+        }
         found.push(Source::Member { archive: path.to_owned(), index, name });
     }
     match found.len() > before {

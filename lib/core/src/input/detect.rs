@@ -93,6 +93,11 @@ fn object(body: &[u8], whole: bool, name: &str) -> Format {
     }
 }
 
+/// Whether a file found in a folder or archive is data by its name.
+pub fn is_data(name: &str) -> bool {
+    extension(name).is_some() || name.to_ascii_lowercase().ends_with(".zip")
+}
+
 /// The last extension, without wrapping extensions, in lower case if it is one we know.
 fn extension(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();

@@ -39,13 +39,21 @@ pub fn prepare_lines(source: Source, mut opened: Opened) -> Result<Part> {
         source => (opened.bytes, Box::new(move || Ok(source.open()?.bytes))),
     };
     let kind = observe_lines(first)?;
-    let schema = Arc::new(kind.schema());
+    let schema = with_columns(kind.schema())?;
     let part_schema = schema.clone();
     let batches = move || decode_lines(again()?, kind, part_schema);
     Ok(Part { name: opened.name, schema, history: Vec::new(), batches: Box::new(batches) })
 }
 
-/// Calls `f` with each line that is not blank and its number from 1.
+/// Rows without a single key have no columns, and would be gone.
+fn with_columns(schema: Schema) -> Result<SchemaRef> {
+    match schema.fields().is_empty() {
+        true => Err(Error::data("", "the objects have no keys")),
+        false => Ok(Arc::new(schema)),
+    }
+}
+
+/// The lines that are not blank, with their numbers from 1.
 struct Lines {
     bytes: BufReader<Bytes>,
     line: Vec<u8>,
@@ -114,9 +122,6 @@ fn said(error: &serde_json::Error) -> String {
 }
 
 fn decode_lines(bytes: Bytes, kind: Kind, schema: SchemaRef) -> Result<Batches> {
-    if schema.fields().is_empty() {
-        return Ok(Box::new(std::iter::empty()));
-    }
     let mut decoder = decoder(&schema)?;
     let mut lines = Lines::new(bytes);
     let rewrite = kind.has_json_text();
@@ -186,7 +191,7 @@ pub fn prepare_document(mut opened: Opened) -> Result<Part> {
                 other => other,
             };
             let rewrite = item.has_json_text();
-            let schema = Arc::new(item.schema());
+            let schema = with_columns(item.schema())?;
             let rows = rows.into_iter().map(move |mut row| {
                 if rewrite {
                     item.to_text(&mut row);
@@ -197,7 +202,9 @@ pub fn prepare_document(mut opened: Opened) -> Result<Part> {
         }
         other => {
             let mut rows = Vec::new();
-            leaves(&other, &mut Vec::new(), &mut rows);
+            if other != Value::Array(Vec::new()) {
+                leaves(&other, &mut Vec::new(), &mut rows);
+            }
             (leaf_schema(), rows)
         }
     };

@@ -86,8 +86,10 @@ impl<'de> Visitor<'de> for Observe<'_> {
         Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.kind.meet(Kind::Float);
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        // A whole number beyond 64 bits comes as a float here; its digits are kept as text.
+        let whole = value.fract() == 0.0 && value.abs() >= u64::MAX as f64;
+        self.kind.meet(if whole { Kind::Scalars } else { Kind::Float });
         Ok(())
     }
 

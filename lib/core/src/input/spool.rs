@@ -6,10 +6,7 @@ use std::io::{Read, Seek};
 
 /// A temporary file without a name.
 pub fn unnamed() -> Result<File> {
-    tempfile::tempfile().map_err(|error| {
-        Error::io(std::env::temp_dir().to_string_lossy(), &error)
-            .hint("set TMPDIR to a folder with space")
-    })
+    tempfile::tempfile().map_err(|error| no_place(&error))
 }
 
 /// All of `bytes` in a temporary file, read from its start.
@@ -20,11 +17,16 @@ pub fn spool(bytes: &mut dyn Read) -> Result<File> {
     Ok(file)
 }
 
-/// A temporary file that can be opened by its path; it is removed when dropped.
+/// A temporary file that can be opened by its path; it is removed when dropped, or when the program ends.
 pub fn named(suffix: &str) -> Result<tempfile::NamedTempFile> {
-    let builder = tempfile::Builder::new().prefix("seval-").suffix(suffix).tempfile();
-    builder.map_err(|error| {
-        Error::io(std::env::temp_dir().to_string_lossy(), &error)
-            .hint("set TMPDIR to a folder with space")
-    })
+    let file = tempfile::Builder::new().prefix("seval-").suffix(suffix).tempfile();
+    let file = file.map_err(|error| no_place(&error))?;
+    // A query that nobody reads to its end holds it until the process is gone.
+    crate::output::remove_at_end(file.path());
+    Ok(file)
+}
+
+fn no_place(error: &std::io::Error) -> Error {
+    Error::io(std::env::temp_dir().to_string_lossy(), error)
+        .hint("set TMPDIR to a folder with space")
 }

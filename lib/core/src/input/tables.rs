@@ -58,11 +58,19 @@ pub fn tables(args: &[String]) -> Result<Vec<(String, Vec<Source>)>> {
     for arg in args {
         match arg.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(arg).exists()) {
             None => unnamed.push(arg.clone()),
-            Some((name, path)) => match named.iter_mut().find(|(known, _)| known == name) {
-                Some((_, paths)) => paths.push(path.to_owned()),
-                None => named.push((name.to_owned(), vec![path.to_owned()])),
-            },
+            Some((name, path)) => {
+                // SQL folds names without quotation marks to lower case.
+                let name = name.to_ascii_lowercase();
+                match named.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, paths)) => paths.push(path.to_owned()),
+                    None => named.push((name, vec![path.to_owned()])),
+                }
+            }
         }
+    }
+    let piped = |paths: &Vec<String>| paths.iter().filter(|path| *path == "-").count();
+    if piped(&unnamed) + named.iter().map(|(_, paths)| piped(paths)).sum::<usize>() > 1 {
+        return Err(Error::usage("-", "standard input is named twice"));
     }
     let mut tables = Vec::new();
     if !unnamed.is_empty() || named.is_empty() {

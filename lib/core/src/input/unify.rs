@@ -48,9 +48,12 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
         (a, b) if a == b => Some(a.clone()),
         (Null, other) | (other, Null) => Some(other.clone()),
         (Int32, Int64) | (Int64, Int32) => Some(Int64),
-        (Float32, Float64) | (Float64, Float32) | (Int32, Float64) | (Float64, Int32) => {
-            Some(Float64)
-        }
+        (Float32, Float64)
+        | (Float64, Float32)
+        | (Int32, Float64)
+        | (Float64, Int32)
+        | (Int64, Float64)
+        | (Float64, Int64) => Some(Float64),
         _ => None,
     }
 }

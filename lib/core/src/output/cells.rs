@@ -79,6 +79,9 @@ fn few_digits(value: f64) -> String {
         return format!("{value}");
     }
     let before = value.abs().log10().floor() as i32 + 1;
+    if before < -3 {
+        return format!("{value:.2e}");
+    }
     let after = (3 - before).clamp(1, 6) as usize;
     format!("{value:.after$}")
 }
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn people_see_three_digits() {
-        let shown = [100.0, 99.96, 12.34, 1.234, 0.2366, 0.000412, 0.0].map(few_digits);
-        assert_eq!(shown, ["100.0", "100.0", "12.3", "1.23", "0.237", "0.000412", "0"]);
+        let shown = [100.0, 99.96, 12.34, 1.234, 0.2366, 0.000412, 1.5e-8, 0.0].map(few_digits);
+        assert_eq!(shown, ["100.0", "100.0", "12.3", "1.23", "0.237", "0.000412", "1.50e-8", "0"]);
     }
 }

@@ -71,7 +71,7 @@ impl Place {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let mode = existing.as_ref().map_or(0o666, |meta| meta.permissions().mode() & 0o7777);
         let file = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
+            .prefix(&format!(".{}.", name.chars().take(40).collect::<String>()))
             .suffix(".tmp")
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder)
@@ -80,9 +80,7 @@ impl Place {
             // The mode above was cut by the umask; a file that is replaced keeps its bits.
             file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(io)?;
         }
-        if let Ok(mut unfinished) = UNFINISHED.lock() {
-            unfinished.push(file.path().to_owned());
-        }
+        remove_at_end(file.path());
         Ok(Self::Beside { file: BufWriter::with_capacity(BUFFER, file), target })
     }
 
@@ -117,7 +115,14 @@ fn show(text: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Removes the files that are not complete: called on a signal, after which the process ends.
+/// Notes a file that must not be there when the process has ended.
+pub fn remove_at_end(path: &Path) {
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        unfinished.push(path.to_owned());
+    }
+}
+
+/// Removes the files that are not complete: called when the process ends, by a signal or by itself.
 pub fn remove_unfinished() {
     if let Ok(unfinished) = UNFINISHED.lock() {
         for path in unfinished.iter() {

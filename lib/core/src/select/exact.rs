@@ -4,12 +4,12 @@
 use super::{Drop, Stage};
 use crate::random::content_id;
 use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// Keeps the first row of each text.
 #[derive(Default)]
@@ -28,15 +28,12 @@ impl Stage for Exact {
         let prompts =
             text("prompt").ok_or_else(|| Error::data("the input", "column `prompt` is missing"))?;
         let ids = text("prompt_id");
-        let conversations = batch.column_by_name("messages");
-        let conversation =
-            |row: usize| conversations.is_some_and(|messages| messages.is_valid(row));
-        let hash = |row: usize| match ids {
-            // The prompt of a conversation is only its last turn: its id stands for all of them.
-            Some(ids) if conversation(row) => {
-                ids.is_valid(row).then(|| xxh3_128(ids.value(row).as_bytes()))
+        let conversations = batch.column_by_name("messages").and_then(|c| c.as_list_opt::<i32>());
+        let hash = |row: usize| match conversations.filter(|turns| turns.is_valid(row)) {
+            Some(turns) => Some(conversation(turns.value(row).as_struct())),
+            None => {
+                prompts.is_valid(row).then(|| xxh3_128(normalise(prompts.value(row)).as_bytes()))
             }
-            _ => prompts.is_valid(row).then(|| xxh3_128(normalise(prompts.value(row)).as_bytes())),
         };
         let hashes: Vec<Option<u128>> = (0..batch.num_rows()).into_par_iter().map(hash).collect();
         let id = |row: usize| match ids.filter(|ids: &&StringArray| ids.is_valid(row)) {
@@ -56,6 +53,21 @@ impl Stage for Exact {
             });
         Ok(judged.collect())
     }
+}
+
+/// A hash of all turns: the prompt of a conversation is only its last one.
+fn conversation(turns: &StructArray) -> u128 {
+    let text = |name: &str| turns.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+    let (roles, contents) = (text("role"), text("content"));
+    let mut all = Xxh3::new();
+    for turn in 0..turns.len() {
+        for part in [roles, contents].into_iter().flatten().filter(|part| part.is_valid(turn)) {
+            let part = normalise(part.value(turn));
+            all.update(&(part.len() as u64).to_le_bytes());
+            all.update(part.as_bytes());
+        }
+    }
+    all.digest128()
 }
 
 /// The text in NFKC, lower case, with single spaces.

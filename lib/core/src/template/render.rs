@@ -90,7 +90,10 @@ impl Template {
                         Piece::Column(name) => self.column(row, name, out)?,
                     }
                 }
-                Ok(())
+                match out.len() > MAX_OUTPUT {
+                    true => Err(self.too_large()),
+                    false => Ok(()),
+                }
             }
             Plan::Engine(engine) => self.run(engine, row, out),
         }
@@ -109,6 +112,11 @@ impl Template {
             _ => out.push_str(&value(column, row.row).to_string()),
         }
         Ok(())
+    }
+
+    fn too_large(&self) -> Error {
+        let what = format!("the template writes more than {MAX_OUTPUT} bytes");
+        Error::usage(&self.file.place, what)
     }
 
     fn null(&self, name: &str) -> Error {
@@ -174,9 +182,7 @@ impl Template {
             ErrorKind::OutOfFuel => {
                 Error::usage(place, format!("the template takes more than {FUEL} steps"))
             }
-            ErrorKind::WriteFailure => {
-                Error::usage(place, format!("the template writes more than {MAX_OUTPUT} bytes"))
-            }
+            ErrorKind::WriteFailure => self.too_large(),
             ErrorKind::InvalidOperation if error.detail() == Some(NULL) => self.null(code),
             _ => Error::usage(place, error.to_string().replace('\n', " ")),
         }
