@@ -30,8 +30,10 @@ def ours(program):
 def measured(command):
     """CPU seconds and peak MiB of one run, which must succeed."""
     null = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
-    _, status, usage = os.wait4(process.pid, 0)
+    # A file, since grep stops at the first match when its output is thrown away.
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, stdin=null, stdout=out, stderr=null)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
@@ -119,7 +121,7 @@ rows.select("attack", pl.concat_str("before", "prompt", "after").alias("prompt")
 DUCKDB_AGG = """
 import duckdb, sys
 duckdb.sql("SET threads=2")
-print(duckdb.sql("SELECT model, attack, count(*) FILTER (verdict <> 'unscored') n, count(*) FILTER (verdict = 'unsafe') k"
+print(duckdb.sql("SELECT model, attack, count(*) FILTER (WHERE verdict <> 'unscored') n, count(*) FILTER (WHERE verdict = 'unsafe') k"
                  " FROM read_parquet(?) GROUP BY ALL ORDER BY ALL", params=[sys.argv[1]]).fetchall())
 """
 
@@ -164,7 +166,7 @@ def run(at):
         commands["ripgrep -c -i -F"] = ["rg", "-c", "-i", "-F", "-f", at("phrases"), at("r.csv")]
     compare("rules: 1,000,000 responses to verdicts in Parquet; grep only counts lines of text", commands)
 
-    sql = "SELECT model, attack, count(*) FILTER (verdict <> 'unscored') n, count(*) FILTER (verdict = 'unsafe') k FROM input GROUP BY 1, 2 ORDER BY 1, 2"
+    sql = "SELECT model, attack, count(*) FILTER (WHERE verdict <> 'unscored') n, count(*) FILTER (WHERE verdict = 'unsafe') k FROM input GROUP BY 1, 2 ORDER BY 1, 2"
     commands = {"seval-agg --sql": [ours("agg"), "-q", "--sql", sql, at("v.parquet"), "--format", "jsonl"]}
     if has("duckdb"):
         commands["DuckDB, the same"] = [*python, DUCKDB_AGG, at("v.parquet")]
