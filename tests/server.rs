@@ -118,7 +118,7 @@ fn what_fails_is_a_row_and_no_verdict() {
 #[test]
 fn a_key_is_sent_and_is_nowhere_else() {
     const KEY: &str = "sk-CANARY-0123456789";
-    let (address, seen) = serve(|_, _| (200, chat("ok")));
+    let (address, seen) = serve(|_, _| (200, chat("you sent sk-CANARY-0123456789")));
     let folder = Folder::new();
     prompts(&folder, 3);
     folder.write("key", format!("{KEY}\n"));
@@ -133,6 +133,8 @@ fn a_key_is_sent_and_is_nowhere_else() {
             .iter()
             .all(|head| head.contains(&format!("bearer {}", KEY.to_lowercase())))
     );
+    let text = folder.ok("seval-agg --sql 'SELECT response FROM input' r.parquet --format csv");
+    assert_eq!(text, "response\n".to_owned() + &"you sent [key]\n".repeat(3));
     let file = folder.read("r.parquet");
     assert!(!String::from_utf8_lossy(&file).contains(KEY));
     // A server that turns the key away, and repeats it.

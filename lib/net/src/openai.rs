@@ -122,6 +122,9 @@ impl Endpoint {
                 }
             };
             return Ok(Answer {
+                // A server that repeats its request would put the key into the file of answers.
+                response: answer.response.map(|text| self.without_key(text)),
+                reasoning: answer.reasoning.map(|text| self.without_key(text)),
                 error: answer.error.map(|error| self.clean(&error)),
                 latency_ms: i64::try_from(latency.as_millis()).unwrap_or(i64::MAX),
                 attempts: attempts.into(),
@@ -242,14 +245,21 @@ impl Endpoint {
         Err(stop.now(Error::world(place, self.clean(&what)).hint(hint)))
     }
 
-    /// Text from outside as one short line, without the key in any form it may come back in.
-    fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+    /// Text from outside without the key, in any form it may come back in.
+    fn without_key(&self, mut text: String) -> String {
         if let Some(key) = &self.connection.api_key {
             for form in address::forms(key.expose_secret()) {
-                text = text.replace(&form, "[key]");
+                if text.contains(&form) {
+                    text = text.replace(&form, "[key]");
+                }
             }
         }
+        text
+    }
+
+    /// Text from outside as one short line, without the key.
+    fn clean(&self, text: &str) -> String {
+        let text = self.without_key(text.to_owned());
         let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         let line = printable.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(ERROR_CHARS) {
