@@ -129,7 +129,7 @@ pub fn with_progress(rows: crate::Rows) -> crate::Rows {
         return rows;
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{human_pos} rows, {per_sec}, {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{human_pos} rows in {elapsed}") {
         bar.set_style(style);
     }
     let mut source = rows.batches;
