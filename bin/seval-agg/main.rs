@@ -60,14 +60,8 @@ struct Flags {
     shared: SharedFlags,
 }
 
-impl AsRef<SharedFlags> for Flags {
-    fn as_ref(&self) -> &SharedFlags {
-        &self.shared
-    }
-}
-
 fn main() -> ExitCode {
-    cli::main("seval-agg", run)
+    cli::main("seval-agg", |flags: &Flags| &flags.shared, run)
 }
 
 fn run(flags: Flags) -> Result<()> {

@@ -41,14 +41,8 @@ struct Flags {
     shared: SharedFlags,
 }
 
-impl AsRef<SharedFlags> for Flags {
-    fn as_ref(&self) -> &SharedFlags {
-        &self.shared
-    }
-}
-
 fn main() -> ExitCode {
-    cli::main("seval-critique", run)
+    cli::main("seval-critique", |flags: &Flags| &flags.shared, run)
 }
 
 fn run(flags: Flags) -> Result<()> {

@@ -62,14 +62,8 @@ struct Flags {
     shared: SharedFlags,
 }
 
-impl AsRef<SharedFlags> for Flags {
-    fn as_ref(&self) -> &SharedFlags {
-        &self.shared
-    }
-}
-
 fn main() -> ExitCode {
-    cli::main("seval-expand", run)
+    cli::main("seval-expand", |flags: &Flags| &flags.shared, run)
 }
 
 fn run(flags: Flags) -> Result<()> {

@@ -103,14 +103,8 @@ struct Flags {
     shared: SharedFlags,
 }
 
-impl AsRef<SharedFlags> for Flags {
-    fn as_ref(&self) -> &SharedFlags {
-        &self.shared
-    }
-}
-
 fn main() -> ExitCode {
-    cli::main("seval-query", run)
+    cli::main("seval-query", |flags: &Flags| &flags.shared, run)
 }
 
 fn run(flags: Flags) -> Result<()> {

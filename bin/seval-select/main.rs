@@ -59,14 +59,8 @@ struct Flags {
     shared: SharedFlags,
 }
 
-impl AsRef<SharedFlags> for Flags {
-    fn as_ref(&self) -> &SharedFlags {
-        &self.shared
-    }
-}
-
 fn main() -> ExitCode {
-    cli::main("seval-select", run)
+    cli::main("seval-select", |flags: &Flags| &flags.shared, run)
 }
 
 fn run(flags: Flags) -> Result<()> {

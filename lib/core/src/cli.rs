@@ -31,18 +31,22 @@ thread_local! {
 }
 
 /// Runs a program: parses its flags, does what all programs do alike, then `run`.
-pub fn main<Flags>(program: &'static str, run: impl FnOnce(Flags) -> Result<()>) -> ExitCode
+pub fn main<Flags>(
+    program: &'static str,
+    shared: fn(&Flags) -> &SharedFlags,
+    run: impl FnOnce(Flags) -> Result<()>,
+) -> ExitCode
 where
-    Flags: CommandFactory + FromArgMatches + AsRef<SharedFlags>,
+    Flags: CommandFactory + FromArgMatches,
 {
     let _ = PROGRAM.set(program);
     catch_panics();
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let flags = match flags::parse::<Flags>()? {
+        let flags = match flags::parse::<Flags>(shared)? {
             Some(flags) => flags,
             None => return Ok(()),
         };
-        flags.as_ref().apply()?;
+        shared(&flags).apply()?;
         signals::watch()?;
         run(flags)
     }));

@@ -150,9 +150,9 @@ fn print(text: &str) -> Result<()> {
 }
 
 /// Reads the command line. None: it asked for something that has been printed.
-pub(super) fn parse<Flags>() -> Result<Option<Flags>>
+pub(super) fn parse<Flags>(shared: fn(&Flags) -> &SharedFlags) -> Result<Option<Flags>>
 where
-    Flags: CommandFactory + FromArgMatches + AsRef<SharedFlags>,
+    Flags: CommandFactory + FromArgMatches,
 {
     let mut command = Flags::command();
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
@@ -169,7 +169,7 @@ where
         }
     };
     let flags = Flags::from_arg_matches(&matches).map_err(|error| usage(&error))?;
-    match flags.as_ref().generate {
+    match shared(&flags).generate {
         Some(what) => {
             print(&String::from_utf8_lossy(&generate(&mut command, what)?)).map(|()| None)
         }
