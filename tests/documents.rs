@@ -2,7 +2,8 @@
 //! what it says, man pages and completions are made.
 
 use crate::cases::replay;
-use crate::run::{Folder, PROGRAMS, root};
+use crate::run::{Folder, PROGRAMS, public_data, root};
+use crate::server::{chat, serve};
 
 /// The files that the examples read.
 fn prepared() -> Folder {
@@ -70,6 +71,29 @@ fn the_readme_shows_what_is_printed() {
         return;
     }
     assert_eq!(text, printed, "UPDATE=1 accepts what is printed");
+}
+
+/// The README's commands for a server and for S-Eval's files, with a server and files that are there.
+#[test]
+fn the_readmes_other_commands_run() {
+    let folder = prepared();
+    let (address, _) = serve(|_, _| (200, chat("I'm sorry, but I can't help with that.")));
+    let s_eval = public_data("s-eval");
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = readme.replace("\\\n", "");
+    let mut ran = 0;
+    for block in readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+        if block.contains("S-Eval_") {
+            let Some(data) = &s_eval else { continue };
+            folder.ok(&format!("cp {}/*.zip .", data.display()));
+        }
+        for command in block.lines().filter(|line| line.starts_with("seval-")) {
+            let command = command.replace("http://127.0.0.1:8000/v1", &address);
+            folder.ok(&command.replace("MODEL", "m").replace("URL", &address));
+            ran += 1;
+        }
+    }
+    assert_eq!(ran, if s_eval.is_some() { 4 } else { 1 });
 }
 
 #[test]

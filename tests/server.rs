@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 
 /// What the server saw.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     requests: AtomicUsize,
     headers: Mutex<Vec<String>>,
 }
 
 /// Answers every request by `answer`, from its number and body: a status and a JSON body. Ends with the test.
-fn serve(answer: fn(usize, &Value) -> (u16, Value)) -> (String, Arc<Seen>) {
+pub fn serve(answer: fn(usize, &Value) -> (u16, Value)) -> (String, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
     let seen = Arc::new(Seen::default());
@@ -53,7 +53,7 @@ fn one(mut stream: &TcpStream, seen: &Seen, answer: fn(usize, &Value) -> (u16, V
     let _ = write!(stream, "{head}content-length: {}\r\n\r\n{text}", text.len());
 }
 
-fn chat(text: &str) -> Value {
+pub fn chat(text: &str) -> Value {
     json!({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
            "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
 }
