@@ -3,6 +3,8 @@
 
 use crate::run::{Folder, PROGRAMS, root};
 use serde_json::Value;
+use seval_core::contract::Contract;
+use seval_net::Outcome;
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -51,6 +53,28 @@ fn every_stage_keeps_every_column_it_was_given() {
         assert_eq!(row["mine"].to_string(), r#"{"a":[1,2]}"#);
         assert_eq!(row["n"].to_string(), "9007199254740993");
     }
+}
+
+#[test]
+fn what_is_written_is_what_the_contracts_say() {
+    let folder = Folder::new();
+    folder.ok("seval-expand -q --taxonomy s-eval | seval-query -q -m sim: | seval-critique -q -c rules -o v.parquet");
+    let contracts = [Contract::prompts(), Contract::responses(), Contract::verdicts()];
+    for column in contracts.into_iter().flat_map(|contract| contract.unwrap().columns) {
+        let name = &column.name;
+        let values: Vec<String> = column.values.iter().map(|value| format!("'{value}'")).collect();
+        let wrong = match (column.required, values.is_empty()) {
+            (true, true) => format!("{name} IS NULL"),
+            (true, false) => format!("{name} IS NULL OR {name} NOT IN ({})", values.join(", ")),
+            (false, false) => format!("{name} NOT IN ({})", values.join(", ")),
+            (false, true) => continue,
+        };
+        let sql = format!("SELECT count(*) AS n FROM input WHERE {wrong}");
+        let rows = folder.ok(&format!("seval-agg --format csv --sql \"{sql}\" v.parquet"));
+        assert_eq!(rows, "n\n0\n", "{name}");
+    }
+    let outcome = Contract::responses().unwrap().columns.into_iter().find(|c| c.name == "outcome");
+    assert_eq!(outcome.unwrap().values, Outcome::ALL.map(Outcome::as_str));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn statement(flags: &Flags, stage: &mut Stage) -> Result<Statement> {
     match (&flags.sql, &flags.metric) {
         (Some(sql), _) => Ok((sql.clone(), Vec::new(), Vec::new())),
         (None, Some(name)) => {
-            let file = flags.shared.library().get(&["metric"], name)?;
+            let file = flags.shared.template_library().get(&["metric"], name)?;
             let query = metadata::sql::<QueryMetadata>(&file)?;
             stage.files.insert(file.name.clone(), file.hash());
             let optional = query.metadata.optional(&file.place)?;

@@ -55,7 +55,7 @@ fn run(flags: Flags) -> Result<()> {
     }
     let mut stage = Stage::new("seval-critique");
     let mut critics = Vec::new();
-    for (file, critic) in Critic::find(&flags.shared.library(), &flags.critic)? {
+    for (file, critic) in Critic::find(&flags.shared.template_library(), &flags.critic)? {
         stage.files.insert(file.name.clone(), file.hash());
         critics.push(critic);
     }

@@ -152,7 +152,13 @@ fn compile(flags: &Flags, wanted: &str) -> Result<Vec<Template>> {
         true => &["generate", "attack"],
         false => &["attack"],
     };
-    flags.shared.library().find(kinds, wanted)?.into_iter().map(Template::compile).collect()
+    flags
+        .shared
+        .template_library()
+        .find(kinds, wanted)?
+        .into_iter()
+        .map(Template::compile)
+        .collect()
 }
 
 fn summarise(steps: &[(&str, Arc<Counts>)], written: u64) {

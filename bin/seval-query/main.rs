@@ -163,8 +163,8 @@ fn models(flags: &Flags, stage: &mut Stage) -> Result<Vec<Model>> {
 fn profile(spec: &str, flags: &Flags, stage: &mut Stage) -> Result<String> {
     let Some(name) = spec.strip_prefix("sim:") else { return Ok(spec.to_owned()) };
     let file = match name.rsplit_once(':') {
-        Some((path, _)) => flags.shared.library().get(&["sim"], path)?,
-        None => flags.shared.library().get(&["sim"], "default")?,
+        Some((path, _)) => flags.shared.template_library().get(&["sim"], path)?,
+        None => flags.shared.template_library().get(&["sim"], "default")?,
     };
     stage.files.insert(file.name.clone(), file.hash());
     let overridden =

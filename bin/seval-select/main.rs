@@ -107,7 +107,7 @@ fn imported(
     sources: Vec<input::Source>,
     stage: &mut History,
 ) -> Result<Rows> {
-    let file = flags.shared.library().get(&["import"], name)?;
+    let file = flags.shared.template_library().get(&["import"], name)?;
     let query = metadata::sql::<QueryMetadata>(&file)?;
     let optional = query.metadata.optional(&file.place)?;
     let table = input::table(input::INPUT, sources, true, &optional)?;

@@ -131,19 +131,12 @@ fn judged(
 ) -> Result<RecordBatch> {
     let text =
         |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    let at = |column: Option<&StringArray>, row: usize| -> Option<String> {
-        column.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned())
-    };
     let (outcomes, responses, expected) = (text("outcome"), text("response"), text("expected"));
     let mut verdicts = Vec::with_capacity(batch.num_rows() * critics.len());
     for row in 0..batch.num_rows() {
-        let response = responses.filter(|r| r.is_valid(row)).map(|r| r.value(row));
+        let (outcome, response) = (cell(outcomes, row), cell(responses, row));
         for critic in critics {
-            verdicts.push(critic.judge(
-                at(outcomes, row).as_deref(),
-                response,
-                at(expected, row).as_deref(),
-            ));
+            verdicts.push(critic.judge(outcome, response, cell(expected, row)));
         }
     }
     counts.read.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
@@ -182,6 +175,10 @@ fn judged(
         });
     }
     with_columns(schema, columns, verdicts.len())
+}
+
+fn cell(column: Option<&StringArray>, row: usize) -> Option<&str> {
+    column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
 }
 
 fn explanations(verdicts: &[Verdict<'_>]) -> ArrayRef {

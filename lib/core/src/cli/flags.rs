@@ -101,7 +101,7 @@ pub struct SharedFlags {
 
 impl SharedFlags {
     /// Where the templates are.
-    pub fn library(&self) -> Library {
+    pub fn template_library(&self) -> Library {
         Library { folder: self.templates.clone() }
     }
 
@@ -120,7 +120,7 @@ impl SharedFlags {
 
     /// Prints what `--list` or `--show` ask for; whether one of them was given.
     pub fn shown(&self, kinds: &[&str]) -> Result<bool> {
-        let library = self.library();
+        let library = self.template_library();
         if let Some(name) = &self.show {
             print(&library.get(kinds, name)?.text)?;
             return Ok(true);

@@ -13,7 +13,8 @@ use crate::templates::Template;
 
 /// The three small files, or `None` if they are not here.
 fn small() -> Option<Vec<(String, String)>> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let beside =
+        || PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../../shared/data");
     let data = std::env::var_os("SEVAL_DATA").map_or_else(beside, PathBuf::from);
     let names = ["attack_zh", "base_risk_en", "base_risk_zh"];
     names.iter().map(|name| Some(((*name).to_string(), unzipped(&data, name)?))).collect()

@@ -56,7 +56,7 @@ impl Template {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../templates")
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../templates")
 }
 
 /// Equal, but for the last digits of a fraction.
