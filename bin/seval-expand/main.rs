@@ -2,10 +2,10 @@
 
 use clap::Parser;
 use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
-use seval_core::expand::{Counts, Step, expand};
+use seval_core::expand::{Counts, Expansion, Step, expand};
 use seval_core::provenance::Stage;
 use seval_core::taxonomy::Taxonomy;
-use seval_core::template::render::Template;
+use seval_core::template::chain::Chain;
 use seval_core::{Error, Result, Rows, input, output};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["attack", "generate"])? {
         return Ok(());
     }
-    let (generate, attack) = templates(&flags)?;
+    let (generate, attack) = chains(&flags)?;
     let mut stage = Stage::new("seval-expand");
     let mut steps = Vec::new();
     let mut rows = match &flags.taxonomy {
@@ -84,9 +84,9 @@ fn run(flags: Flags) -> Result<()> {
     if !attack.is_empty() {
         stage.record(&attack);
         let step = if flags.only_new { Step::AttackOnly } else { Step::Attack };
-        let (attacked, counts) = expand(rows, attack, step, flags.seed)?;
-        rows = attacked;
-        steps.push(("attacks", counts));
+        let expansion = Expansion::new(&rows.schema, attack, step, flags.seed)?;
+        steps.push(("attacks", expansion.counts.clone()));
+        rows = expand(rows, expansion);
     }
     rows.history.push(stage);
     let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
@@ -98,28 +98,27 @@ fn run(flags: Flags) -> Result<()> {
 fn base_prompts(
     flags: &Flags,
     taxonomy: &str,
-    mut generate: Vec<Template>,
+    mut generate: Vec<Chain>,
     stage: &mut Stage,
 ) -> Result<(Rows, Arc<Counts>)> {
     let taxonomy = Taxonomy::find(taxonomy)?;
     if generate.is_empty() {
-        generate = compile(flags, "generate/*")?;
+        generate = Chain::find(&flags.shared.template_library(), &["generate"], "generate/*")?;
+        generate.retain(|chain| chain.reply().is_none());
     }
     stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
     stage.record(&generate);
     let mut languages = flags.language.clone();
     languages.sort();
     languages.dedup();
-    expand(taxonomy.rows(&languages)?, generate, Step::Generate, flags.seed)
+    let rows = taxonomy.rows(&languages)?;
+    let expansion = Expansion::new(&rows.schema, generate, Step::Generate, flags.seed)?;
+    let counts = expansion.counts.clone();
+    Ok((expand(rows, expansion), counts))
 }
 
 /// The prompt rows that attacks are made of.
-fn prompts(
-    flags: &Flags,
-    generate: &[Template],
-    attack: &[Template],
-    stage: &mut Stage,
-) -> Result<Rows> {
+fn prompts(flags: &Flags, generate: &[Chain], attack: &[Chain], stage: &mut Stage) -> Result<Rows> {
     if !generate.is_empty() {
         return Err(Error::usage("--template", "generate/ templates need a taxonomy")
             .hint("give --taxonomy"));
@@ -134,31 +133,21 @@ fn prompts(
 }
 
 /// The templates for each of the two steps.
-fn templates(flags: &Flags) -> Result<(Vec<Template>, Vec<Template>)> {
-    let mut all = Vec::new();
-    for wanted in &flags.template {
-        for template in compile(flags, wanted)? {
-            // Named twice, its prompts would count twice.
-            if !all.iter().any(|known: &Template| known.id == template.id) {
-                all.push(template);
-            }
-        }
-    }
-    Ok(all.into_iter().partition(|template: &Template| template.file.kind() == "generate"))
-}
-
-fn compile(flags: &Flags, wanted: &str) -> Result<Vec<Template>> {
+fn chains(flags: &Flags) -> Result<(Vec<Chain>, Vec<Chain>)> {
     let kinds: &[&str] = match flags.taxonomy.is_some() {
         true => &["generate", "attack"],
         false => &["attack"],
     };
-    flags
-        .shared
-        .template_library()
-        .find(kinds, wanted)?
-        .into_iter()
-        .map(Template::compile)
-        .collect()
+    let mut all: Vec<Chain> = Vec::new();
+    for wanted in &flags.template {
+        for chain in Chain::find(&flags.shared.template_library(), kinds, wanted)? {
+            // Named twice, its prompts would count twice.
+            if !all.iter().any(|known| known.id == chain.id) {
+                all.push(chain);
+            }
+        }
+    }
+    Ok(all.into_iter().partition(|chain| chain.kind() == "generate"))
 }
 
 fn summarise(steps: &[(&str, Arc<Counts>)], written: u64) {

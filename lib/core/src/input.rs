@@ -13,6 +13,7 @@ mod tables;
 mod unify;
 
 pub use bytes::Source;
+pub use json::of_text;
 pub use tables::{INPUT, NamedTable, table, tables};
 
 use crate::provenance::{self, Stage};

@@ -11,6 +11,7 @@ pub mod built_in;
 pub mod checksum;
 pub mod cli;
 pub mod contract;
+pub mod conversation;
 pub mod critique;
 pub mod encode;
 pub mod error;

@@ -4,7 +4,7 @@
 //! Nothing here differs between two runs on the same input with the same flags: no clock, no host, and
 //! of the arguments only those that the rows depend on.
 
-use crate::template::render::Template;
+use crate::template::chain::Chain;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -65,9 +65,9 @@ impl Stage {
     }
 
     /// Notes the templates that were used.
-    pub fn record(&mut self, templates: &[Template]) {
-        for template in templates {
-            self.files.insert(template.file.name.clone(), template.file.hash());
+    pub fn record(&mut self, chains: &[Chain]) {
+        for file in chains.iter().flat_map(Chain::files) {
+            self.files.insert(file.name.clone(), file.hash());
         }
     }
 }

@@ -23,6 +23,11 @@ impl Draws {
         let bits = xxh3_64_with_seed(&self.drawn.to_le_bytes(), self.key);
         ((u128::from(bits) * u128::from(bound)) >> 64) as u64
     }
+
+    /// A uniform number above 0 and below 1.
+    pub fn unit(&mut self) -> f64 {
+        (self.below(1 << 52) as f64 + 0.5) / (1u64 << 52) as f64
+    }
 }
 
 /// A content id: 32 hex digits of xxh3-128 of the text.

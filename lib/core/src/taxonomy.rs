@@ -1,20 +1,27 @@
 //! Taxonomies of risks: a text file of nodes, any depth, whose leaves name topics. Rows are made from the
 //! topics; templates turn the rows into base prompts.
 
-use crate::provenance::text_hash;
-use crate::random::content_id;
-use crate::rows::Rows;
-use crate::{Error, Result, built_in, plain};
-use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
-use std::sync::Arc;
+mod quota;
+mod rows;
 
-/// The columns that hold the levels of a taxonomy.
+pub use quota::Quota;
+pub use rows::LeafRequests;
+
+use crate::provenance::text_hash;
+use crate::{Error, Result, built_in};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use toml::Spanned;
+
+/// The columns that hold the first levels of a taxonomy; deeper ones are `risk_level_5` and so on.
 pub const LEVELS: [&str; 4] =
     ["risk_dimension", "risk_category", "risk_subcategory", "risk_subsubcategory"];
+
+/// The column that holds a level, counted from 0.
+pub fn level_name(level: usize) -> String {
+    LEVELS.get(level).map_or_else(|| format!("risk_level_{}", level + 1), |&name| name.to_owned())
+}
 
 /// A tree of risks.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,31 +31,39 @@ pub struct Taxonomy {
     pub about: String,
     /// The paper it is from, or `seval`.
     pub source: String,
-    /// The nodes, parents before their children.
+    /// The nodes, in the order of the rows.
     #[serde(rename = "risk")]
     pub risks: Vec<Risk>,
-    /// File stem and content hash.
+    /// File stem.
     #[serde(skip)]
     pub name: String,
     /// Hash of the file's text.
     #[serde(skip)]
     pub hash: String,
+    /// For each risk the one above it; none for the roots.
+    #[serde(skip)]
+    parents: Vec<Option<usize>>,
 }
 
 /// A node.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Risk {
-    /// The path from the root, with dots.
-    pub id: String,
+    /// Unique. With dots it is the path from the root: `a.b` is below `a`.
+    pub id: Spanned<String>,
+    /// The id of the risk above it, where the id is no path.
+    pub parent: Option<String>,
     /// English name: what the risk columns hold.
     pub en: String,
     /// Chinese name.
-    pub zh: String,
+    pub zh: Option<String>,
     /// A definition in one line.
     pub about: String,
     /// Whose name it is: the paper's, or ours.
-    pub origin: String,
+    pub origin: Option<String>,
+    /// Its share of `--total` beside the risks with the same parent; without any there, every leaf counts
+    /// the same.
+    pub weight: Option<f64>,
     /// Language → topics of a leaf. Topic i says the same in every language.
     #[serde(default)]
     pub topics: BTreeMap<String, Vec<String>>,
@@ -57,158 +72,147 @@ pub struct Risk {
 impl Risk {
     /// The name in a language.
     pub fn name(&self, language: &str) -> &str {
-        if language == "zh" { &self.zh } else { &self.en }
+        match &self.zh {
+            Some(zh) if language == "zh" => zh,
+            _ => &self.en,
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.get_ref()
+    }
+
+    fn parent_id(&self) -> Option<&str> {
+        match &self.parent {
+            Some(parent) => Some(parent),
+            None => self.id().rsplit_once('.').map(|(parent, _)| parent),
+        }
     }
 }
 
 impl Taxonomy {
     /// A built-in taxonomy by its name, or a file.
     pub fn find(wanted: &str) -> Result<Self> {
-        let (place, text) = match Path::new(wanted).extension() {
-            Some(_) => {
-                let text = std::fs::read_to_string(wanted).map_err(|error| Error {
-                    kind: crate::Kind::Usage,
-                    ..Error::io(wanted, &error)
-                })?;
-                (wanted.to_owned(), text)
-            }
-            None => {
-                let place = format!("schemas/taxonomy/{wanted}.toml");
-                let text = built_in::text(&place).ok_or_else(|| {
-                    Error::usage(wanted, "no taxonomy has this name")
-                        .hint(format!("there are: {}; or name a file", names().join(", ")))
-                })?;
-                (place, text.to_owned())
-            }
-        };
+        let (place, text) = source(wanted)?;
         let name = Path::new(&place).file_stem().unwrap_or_default().to_string_lossy();
         Self::parse(&text, &name, &place)
     }
 
     fn parse(text: &str, name: &str, place: &str) -> Result<Self> {
+        let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let mut taxonomy: Self = toml::from_str(text).map_err(|error| {
-            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(text);
-            let line = before.matches('\n').count() + 1;
+            let line = line(error.span().map_or(0, |span| span.start));
             Error::usage(format!("{place}:{line}"), error.message().replace('\n', " "))
         })?;
         (taxonomy.name, taxonomy.hash) = (name.to_owned(), text_hash(text));
-        taxonomy.check(place)?;
+        let at =
+            |risk: &Risk| format!("{place}:{}: risk `{}`", line(risk.id.span().start), risk.id());
+        taxonomy.parents = taxonomy.link(&at)?;
+        taxonomy.check(&at)?;
+        if taxonomy.leaves().all(|leaf| taxonomy.risks[leaf].topics.is_empty()) {
+            return Err(Error::usage(place, "no risk has topics").hint(
+                "give leaves `topics.en = [\"…\"]`; see seval-expand --show taxonomy/s-eval",
+            ));
+        }
         Ok(taxonomy)
     }
 
-    fn check(&self, place: &str) -> Result<()> {
-        let mut known: HashMap<&str, &Risk> = HashMap::new();
-        for risk in &self.risks {
-            let wrong =
-                |what: String| Err(Error::usage(format!("{place}: risk `{}`", risk.id), what));
-            if let Some((parent, _)) = risk.id.rsplit_once('.') {
-                match known.get(parent) {
-                    None => {
-                        return wrong(format!("its parent `{parent}` does not stand before it"));
-                    }
-                    Some(parent) if !parent.topics.is_empty() => {
-                        return wrong(format!(
-                            "its parent `{}` has topics: only leaves do",
-                            parent.id
-                        ));
-                    }
-                    Some(_) => {}
-                }
+    /// The parent of every risk.
+    fn link(&self, at: &dyn Fn(&Risk) -> String) -> Result<Vec<Option<usize>>> {
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for (index, risk) in self.risks.iter().enumerate() {
+            if let Some(first) = known.insert(risk.id(), index) {
+                return Err(Error::usage(at(risk), "the id stands twice")
+                    .hint(format!("first at {}", at(&self.risks[first]))));
             }
-            if risk.id.split('.').count() > LEVELS.len() {
-                return wrong(format!("the rows have columns for {} levels", LEVELS.len()));
+        }
+        let parent = |risk: &Risk| match risk.parent_id() {
+            None => Ok(None),
+            Some(parent) => known.get(parent).copied().map(Some).ok_or_else(|| {
+                Error::usage(at(risk), format!("there is no risk `{parent}` above it"))
+                    .hint("add it, or correct the id or `parent`")
+            }),
+        };
+        let parents: Vec<Option<usize>> = self.risks.iter().map(parent).collect::<Result<_>>()?;
+        for start in 0..self.risks.len() {
+            let (mut path, mut here) = (vec![start], start);
+            while let Some(above) = parents[here] {
+                path.push(above);
+                if path[..path.len() - 1].contains(&above) {
+                    let ids: Vec<&str> = path.iter().map(|&risk| self.risks[risk].id()).collect();
+                    let cycle = format!("it is above itself: {}", ids.join(" → "));
+                    return Err(Error::usage(at(&self.risks[start]), cycle)
+                        .hint("one of these risks has the wrong `parent`"));
+                }
+                here = above;
+            }
+        }
+        Ok(parents)
+    }
+
+    fn check(&self, at: &dyn Fn(&Risk) -> String) -> Result<()> {
+        for (index, risk) in self.risks.iter().enumerate() {
+            let above = self.parents[index].map(|parent| &self.risks[parent]);
+            if let Some(above) = above.filter(|above| !above.topics.is_empty()) {
+                return Err(Error::usage(
+                    at(above),
+                    format!("it has topics, but `{}` is below it: only leaves have", risk.id()),
+                ));
             }
             let mut lengths = risk.topics.values().map(Vec::len);
             if let Some(first) = lengths.next()
                 && lengths.any(|length| length != first)
             {
-                return wrong("the languages differ in how many topics they have".into());
+                return Err(Error::usage(
+                    at(risk),
+                    "the languages differ in how many topics they have",
+                )
+                .hint("topic i must say the same in each"));
             }
-            if known.insert(&risk.id, risk).is_some() {
-                return wrong("the id stands twice".into());
+            let wrong = |weight: f64| !weight.is_finite() || weight < 0.0;
+            if risk.weight.is_some_and(wrong) {
+                return Err(Error::usage(at(risk), "a weight is a number of at least 0"));
+            }
+            let sibling = |other: &usize| self.parents[*other] == self.parents[index];
+            let unlike = |other: usize| self.risks[other].weight.is_some() != risk.weight.is_some();
+            let other = (0..self.risks.len()).filter(sibling).find(|&other| unlike(other));
+            if let (Some(other), None) = (other, risk.weight) {
+                let what =
+                    format!("it has no weight, but `{}` beside it has", self.risks[other].id());
+                return Err(Error::usage(at(risk), what).hint("give all of them one, or none"));
             }
         }
         Ok(())
     }
 
-    /// The nodes that have none below them.
-    pub fn leaves(&self) -> impl Iterator<Item = &Risk> {
-        let inner: std::collections::HashSet<&str> =
-            self.risks.iter().filter_map(|risk| Some(risk.id.rsplit_once('.')?.0)).collect();
-        self.risks.iter().filter(move |risk| !inner.contains(risk.id.as_str()))
+    /// The numbers of the nodes that have none below them.
+    fn leaves(&self) -> impl Iterator<Item = usize> {
+        let inner: HashSet<usize> = self.parents.iter().flatten().copied().collect();
+        (0..self.risks.len()).filter(move |risk| !inner.contains(risk))
     }
 
-    /// A row for each leaf, topic and language, with the columns that `generate/` templates use beside those
-    /// of prompt rows: `topic`, `risk_name`, `risk_about`.
-    pub fn rows(&self, languages: &[String]) -> Result<Rows> {
-        let spoken = |language: &String| self.risks.iter().any(|r| r.topics.contains_key(language));
-        if let Some(language) = languages.iter().find(|language| !spoken(language)) {
-            let known: BTreeSet<&String> =
-                self.risks.iter().flat_map(|r| r.topics.keys()).collect();
-            let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(Error::usage(&self.name, format!("has no topics in `{language}`"))
-                .hint(format!("there are: {known}")));
-        }
-        let by_id: HashMap<&str, &Risk> =
-            self.risks.iter().map(|risk| (risk.id.as_str(), risk)).collect();
-        let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); ROW.len()];
-        for leaf in self.leaves() {
-            let path: Vec<&str> =
-                ancestors(&leaf.id).filter_map(|id| by_id.get(id)).map(|r| r.en.as_str()).collect();
-            for language in languages {
-                for (at, topic) in leaf.topics.get(language).into_iter().flatten().enumerate() {
-                    let source_id = format!("{}/{at}", leaf.id);
-                    let level = |at: usize| path.get(at).map(|name| (*name).to_owned());
-                    let row = [
-                        Some(content_id(&format!("{}/{source_id}/{language}", self.name))),
-                        Some(topic.clone()),
-                        Some(leaf.name(language).to_owned()),
-                        Some(leaf.about.clone()),
-                        Some(language.clone()),
-                        level(0),
-                        level(1),
-                        level(2),
-                        level(3),
-                        Some(content_id(&format!("{}/{source_id}", self.name))),
-                        Some(self.name.clone()),
-                        Some(source_id),
-                        Some("refuse".to_owned()),
-                    ];
-                    columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
-                }
-            }
-        }
-        let rows = columns[0].len();
-        let columns =
-            columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
-        let fields = ROW.map(|name| Field::new(name, DataType::Utf8, true));
-        let schema = Arc::new(Schema::new(fields.to_vec()));
-        let batch = plain::with_columns(&schema, columns.collect(), rows)?;
-        Ok(Rows { schema, batches: Box::new(std::iter::once(Ok(batch))), history: Vec::new() })
+    /// A risk and those above it, the root first.
+    fn path(&self, risk: usize) -> Vec<usize> {
+        let mut path: Vec<usize> =
+            std::iter::successors(Some(risk), |&risk| self.parents[risk]).collect();
+        path.reverse();
+        path
     }
 }
 
-/// The columns of [`Taxonomy::rows`]; `prompt_id` identifies the row until a template makes its prompt.
-const ROW: [&str; 13] = [
-    "prompt_id",
-    "topic",
-    "risk_name",
-    "risk_about",
-    "language",
-    LEVELS[0],
-    LEVELS[1],
-    LEVELS[2],
-    LEVELS[3],
-    "pair_id",
-    "source",
-    "source_id",
-    "expected",
-];
-
-/// `a`, `a.b`, `a.b.c`.
-fn ancestors(id: &str) -> impl Iterator<Item = &str> {
-    let ends = id.match_indices('.').map(|(at, _)| at).chain([id.len()]);
-    ends.map(|end| &id[..end])
+/// The place and text of a taxonomy: built-in by name, or a file.
+pub fn source(wanted: &str) -> Result<(String, String)> {
+    if Path::new(wanted).extension().is_some() {
+        let text = std::fs::read_to_string(wanted)
+            .map_err(|error| Error { kind: crate::Kind::Usage, ..Error::io(wanted, &error) })?;
+        return Ok((wanted.to_owned(), text));
+    }
+    let place = format!("schemas/taxonomy/{wanted}.toml");
+    let text = built_in::text(&place).ok_or_else(|| {
+        Error::usage(wanted, "no taxonomy has this name")
+            .hint(format!("there are: {}; or name a file", names().join(", ")))
+    })?;
+    Ok((place, text.to_owned()))
 }
 
 /// The built-in taxonomies.
@@ -219,32 +223,4 @@ pub fn names() -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// SPEC §1.2: 8 dimensions, 25 categories; 102 leaves.
-    #[test]
-    fn s_eval_has_the_shape_of_the_paper() {
-        let taxonomy = Taxonomy::find("s-eval").unwrap();
-        let depth =
-            |wanted| taxonomy.risks.iter().filter(|r| r.id.split('.').count() == wanted).count();
-        assert_eq!([depth(1), depth(2), depth(3), depth(4)], [8, 25, 56, 52]);
-        assert_eq!(taxonomy.leaves().count(), 102);
-        assert!(
-            taxonomy
-                .risks
-                .iter()
-                .all(|r| !r.en.is_empty() && !r.zh.is_empty() && !r.about.is_empty())
-        );
-    }
-
-    #[test]
-    fn a_wrong_file_is_refused_with_its_place() {
-        let orphan = "about=''\nsource=''\n[[risk]]\nid='a.b'\nen=''\nzh=''\nabout=''\norigin=''\n";
-        let error = Taxonomy::parse(orphan, "x", "x.toml").unwrap_err().to_string();
-        assert_eq!(error, "x.toml: risk `a.b`: its parent `a` does not stand before it");
-        let unknown = "about=''\nsource=''\nrisk=[]\ncolour=1\n";
-        let error = Taxonomy::parse(unknown, "x", "x.toml").unwrap_err().to_string();
-        assert!(error.starts_with("x.toml:4: unknown field `colour`"), "{error}");
-    }
-}
+mod tests;

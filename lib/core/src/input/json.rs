@@ -8,7 +8,7 @@ use super::bytes::{Opened, Source};
 use super::json_types::{Kind, Observe};
 use super::{BATCH_BYTES, BATCH_ROWS, Part, spool};
 use crate::plain::list_of;
-use crate::rows::Batches;
+use crate::rows::{Batches, Rows};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -43,6 +43,15 @@ pub fn prepare_lines(source: Source, mut opened: Opened) -> Result<Part> {
     let part_schema = schema.clone();
     let batches = move || decode_lines(again()?, kind, part_schema);
     Ok(Part { name: opened.name, schema, history: Vec::new(), batches: Box::new(batches) })
+}
+
+/// The rows of a text of JSON lines.
+pub fn of_text(text: &str) -> Result<Rows> {
+    let bytes = || Box::new(std::io::Cursor::new(text.as_bytes().to_vec())) as Bytes;
+    let kind = observe_lines(bytes())?;
+    let schema = with_columns(kind.schema())?;
+    let batches = decode_lines(bytes(), kind, schema.clone())?;
+    Ok(Rows { schema, batches, history: Vec::new() })
 }
 
 /// Rows without a single key have no columns, and would be gone.

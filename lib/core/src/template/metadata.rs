@@ -32,16 +32,43 @@ pub struct PromptMetadata {
     /// The languages it has wording for; empty: any.
     #[serde(default)]
     pub languages: Vec<String>,
+    /// What the text that it writes is.
+    #[serde(default)]
+    pub makes: Makes,
+    /// The text is not the prompt but a request to a generation model (S-Eval's Mt), whose reply is the
+    /// prompt, or a list of prompts.
+    pub reply: Option<ReplyForm>,
     /// A row and what it becomes.
     pub example: PromptExample,
+}
+
+/// What a template writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Makes {
+    /// One user turn: the text as it is.
+    #[default]
+    Prompt,
+    /// A conversation: a JSON list of `{"role": …, "content": …}`, whose last turn is the user's.
+    Messages,
+}
+
+/// What a generation model is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyForm {
+    /// One prompt: the whole reply.
+    Prompt,
+    /// Prompts: a JSON list, a numbered list, or one on each line.
+    List,
 }
 
 /// A row and what a template makes of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptExample {
-    /// The row's columns.
-    pub row: BTreeMap<String, String>,
+    /// The row's columns: text, numbers, lists of text.
+    pub row: toml::Table,
     /// The prompt.
     pub output: String,
 }

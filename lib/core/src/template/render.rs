@@ -57,6 +57,8 @@ pub struct Row<'a> {
     pub seed: u64,
     /// What identifies the row: its prompt_id.
     pub id: &'a str,
+    /// What a template before this one made, which stands in for the row's own `prompt`.
+    pub prompt: Option<&'a str>,
 }
 
 impl Template {
@@ -100,6 +102,10 @@ impl Template {
     }
 
     fn column(&self, row: &Row<'_>, name: &str, out: &mut String) -> Result<()> {
+        if let (Some(prompt), "prompt") = (row.prompt, name) {
+            out.push_str(prompt);
+            return Ok(());
+        }
         let column = row.batch.column_by_name(name).ok_or_else(|| {
             let names = names(row.batch);
             Error::usage(&self.file.place, format!("undefined value `{name}`")).hint(names)
@@ -129,6 +135,7 @@ impl Template {
         let context = Context {
             batch: row.batch.clone(),
             row: row.row,
+            prompt: row.prompt.map(Value::from),
             random: Value::from_object(Random(Mutex::new(Draws::new(
                 row.seed,
                 &self.file.name,
@@ -251,6 +258,7 @@ fn split(body: &str) -> Option<Vec<Piece>> {
 struct Context {
     batch: Arc<RecordBatch>,
     row: usize,
+    prompt: Option<Value>,
     random: Value,
 }
 
@@ -263,6 +271,9 @@ impl fmt::Debug for Context {
 impl Object for Context {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        if let (Some(prompt), "prompt") = (&self.prompt, name) {
+            return Some(prompt.clone());
+        }
         match self.batch.column_by_name(name) {
             Some(column) => Some(value(column, self.row)),
             None if name == "random" => Some(self.random.clone()),

@@ -14,7 +14,8 @@ fn render(body: &str, columns: &[(&str, Option<&str>)]) -> Result<String> {
         columns.iter().map(|(_, v)| Arc::new(StringArray::from(vec![*v])) as ArrayRef).collect();
     let batch = Arc::new(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap());
     let mut out = String::new();
-    Template::compile(file)?.render(&Row { batch: &batch, row: 0, seed: 0, id: "1" }, &mut out)?;
+    Template::compile(file)?
+        .render(&Row { batch: &batch, row: 0, seed: 0, id: "1", prompt: None }, &mut out)?;
     Ok(out)
 }
 

@@ -1,0 +1,147 @@
+//! Example prompts for few-shot generation, drawn from a file with scores as Perez et al. 2022 (§3.1) do:
+//! without replacement, with p ∝ exp(score / T).
+
+use crate::random::Draws;
+use crate::rows::Rows;
+use crate::taxonomy::level_name;
+use crate::{Error, Result};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Float64Type;
+
+/// Prompts with scores, by language and risk. All are held in memory.
+pub struct Examples {
+    /// Where they are from, for messages.
+    place: String,
+    /// T: the lower, the more the highest scores are preferred.
+    temperature: f64,
+    prompts: Vec<Example>,
+}
+
+struct Example {
+    prompt: String,
+    language: Option<String>,
+    /// Names of risks, the root first.
+    path: Vec<String>,
+    score: f64,
+}
+
+/// The column that holds scores: the higher, the more a prompt is preferred.
+const SCORE: &str = "risk_score";
+
+impl Examples {
+    /// Reads `prompt`, `language`, the risks and `risk_score`. Without scores, or for a row without one,
+    /// 0.
+    pub fn read(rows: Rows, place: &str, temperature: f64) -> Result<Self> {
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            return Err(Error::usage("--examples-temperature", "has to be a number above 0"));
+        }
+        let mut prompts = Vec::new();
+        for batch in rows.batches {
+            read_batch(&batch?, place, &mut prompts)?;
+        }
+        match prompts.is_empty() {
+            true => Err(Error::data(place, "there is no example prompt in it")),
+            false => Ok(Self { place: place.to_owned(), temperature, prompts }),
+        }
+    }
+
+    /// `wanted` prompts in a language: of the same leaf if there are that many, else of the risk above it,
+    /// and so on up. `row` and `seed` decide which.
+    pub fn draw(
+        &self,
+        path: &[&str],
+        language: &str,
+        wanted: usize,
+        seed: u64,
+        row: &str,
+    ) -> Result<Vec<&str>> {
+        let spoken = |e: &&Example| e.language.as_deref().is_none_or(|known| known == language);
+        let below = |depth: usize| -> Vec<&Example> {
+            let of_risk = |e: &&Example| e.path.len() >= depth && e.path[..depth] == path[..depth];
+            self.prompts.iter().filter(spoken).filter(of_risk).collect()
+        };
+        let enough = |depth: &usize| below(*depth).len() >= wanted;
+        let pool = below((0..=path.len()).rev().find(enough).unwrap_or(0));
+        if pool.is_empty() {
+            let what = format!("there is no example prompt in `{language}`");
+            return Err(Error::data(&self.place, what).hint("add some, or leave the language out"));
+        }
+        let mut draws = Draws::new(seed, "examples", row);
+        // The Gumbel trick: the largest of score / T plus noise are a draw without replacement.
+        let mut ranked: Vec<(f64, &Example)> = pool
+            .into_iter()
+            .map(|example| (example.score / self.temperature - (-draws.unit().ln()).ln(), example))
+            .collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(ranked.into_iter().take(wanted).map(|(_, example)| example.prompt.as_str()).collect())
+    }
+}
+
+fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> Result<()> {
+    let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+    let cell = |name: &str, row: usize| {
+        text(name).filter(|c| c.is_valid(row)).map(|column| column.value(row).to_owned())
+    };
+    if text("prompt").is_none() {
+        return Err(Error::data(place, "column `prompt` is missing")
+            .hint("examples are prompt rows, with risk_score where they were scored"));
+    }
+    let scores = match batch.column_by_name(SCORE) {
+        None => None,
+        Some(column) => Some(column.as_primitive_opt::<Float64Type>().ok_or_else(|| {
+            Error::data(place, format!("column `{SCORE}` holds no numbers"))
+                .hint("cast it: CAST(risk_score AS DOUBLE)")
+        })?),
+    };
+    for row in 0..batch.num_rows() {
+        let Some(prompt) = cell("prompt", row) else { continue };
+        let path = (0..).map_while(|level| cell(&level_name(level), row)).collect();
+        let score = scores.filter(|s| s.is_valid(row)).map_or(0.0, |scores| scores.value(row));
+        if !score.is_finite() {
+            return Err(Error::data(place, format!("`{SCORE}` of a row is {score}"))
+                .hint("scores are finite numbers"));
+        }
+        prompts.push(Example { prompt, language: cell("language", row), path, score });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples(temperature: f64) -> Examples {
+        let rows = crate::input::of_text(
+            "{\"prompt\":\"low\",\"language\":\"en\",\"risk_dimension\":\"A\",\"risk_score\":0.0}\n\
+             {\"prompt\":\"high\",\"language\":\"en\",\"risk_dimension\":\"A\",\"risk_score\":0.1}\n\
+             {\"prompt\":\"other\",\"language\":\"en\",\"risk_dimension\":\"B\",\"risk_score\":0.9}\n\
+             {\"prompt\":\"zh\",\"language\":\"zh\",\"risk_dimension\":\"A\",\"risk_score\":null}\n",
+        );
+        Examples::read(rows.unwrap(), "examples.jsonl", temperature).unwrap()
+    }
+
+    #[test]
+    fn draws_follow_the_scores() {
+        // p(high) / p(low) = exp((0.1 - 0) / 0.1) = e: 0.731 of 2,000 draws, standard deviation 20.
+        let examples = examples(0.1);
+        let draw = |row: usize| examples.draw(&["A"], "en", 1, 7, &row.to_string()).unwrap()[0];
+        let high = (0..2000).filter(|&row| draw(row) == "high").count();
+        assert!((1402..1522).contains(&high), "{high}");
+        assert_eq!(draw(3), draw(3));
+    }
+
+    #[test]
+    fn the_nearest_risk_that_has_enough_is_drawn_from() {
+        let examples = examples(0.1);
+        let draw = |path: &[&str], n| {
+            let mut drawn = examples.draw(path, "en", n, 0, "x").unwrap();
+            drawn.sort_unstable();
+            drawn
+        };
+        assert_eq!(draw(&["B"], 1), ["other"]);
+        assert_eq!(draw(&["A"], 2), ["high", "low"]);
+        assert_eq!(draw(&["B"], 3), ["high", "low", "other"]);
+        assert_eq!(draw(&["B"], 9).len(), 3);
+        assert!(examples.draw(&["A"], "fr", 1, 0, "x").is_err());
+    }
+}
