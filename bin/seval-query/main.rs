@@ -6,7 +6,7 @@ use seval_core::provenance::Stage;
 use seval_core::{Error, Result, input, output};
 use seval_net::key;
 use seval_net::rows::{Settings, query};
-use seval_net::{Connection, Decoding, Limits, Model, Outcome};
+use seval_net::{Connection, Decoding, Journal, Limits, Model, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,10 +17,11 @@ Examples:
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
   $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
 A server of your own:
-  seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 prompts.parquet -o responses.parquet
+  seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 --journal answers.db prompts.parquet -o responses.parquet
 
 Order and memory: for each row the models as given, for each model the samples. Memory is bounded by the
-requests under way. An interrupted run leaves no output and keeps no answers: there is no journal yet.
+requests under way. An interrupted run leaves no output; with --journal, the same command goes on from the
+answers it has, and what failed is asked again.
 Exit status: 0 the output is complete; 1 network or disk; 2 command line; 5 input.";
 
 /// Asks models: prompts in, responses out.
@@ -92,6 +93,10 @@ struct Flags {
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     attempt_timeout: u64,
 
+    /// Keep every answer in this file as it comes, and take from it what an earlier run asked.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
     /// Add `latency_ms` and `attempts`, which differ from run to run.
     #[arg(long)]
     timings: bool,
@@ -122,12 +127,18 @@ fn run(flags: Flags) -> Result<()> {
     }
     rows.history.push(stage);
     let limits = Limits { max_connections: flags.max_connections as usize };
-    let (rows, counts) = query(rows, models, limits, settings(&flags))?;
-    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    let journal = flags.journal.as_deref().map(Journal::open).transpose()?;
+    let (rows, counts) = query(rows, models, limits, journal.clone(), settings(&flags))?;
+    let written = output::write(cli::with_progress(rows), &(&flags.output).into());
+    journal.as_ref().map_or(Ok(()), Journal::close)?;
+    let written = written?;
     let outcomes = Outcome::ALL.iter().filter(|outcome| counts.of(**outcome) > 0);
     let outcomes = outcomes.map(|outcome| format!("{} {outcome}", cli::count(counts.of(*outcome))));
     let outcomes = outcomes.collect::<Vec<_>>().join(", ");
-    cli::note(format_args!("{} responses: {outcomes}", cli::count(written)));
+    let reused =
+        journal.map(|journal| format!("; {} from the journal", cli::count(journal.reused())));
+    let reused = reused.unwrap_or_default();
+    cli::note(format_args!("{} responses: {outcomes}{reused}", cli::count(written)));
     if written > 0 && counts.of(Outcome::Answered) + counts.of(Outcome::Truncated) == 0 {
         cli::warn("no request was answered; see the columns `outcome` and `error`");
     }

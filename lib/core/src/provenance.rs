@@ -27,6 +27,7 @@ const NOT_CONTENT: &[(&str, bool)] = &[
     ("--threads", true),
     ("--rejects", true),
     ("--max-connections", true),
+    ("--journal", true),
     ("-q", false),
     ("--quiet", false),
     ("-v", false),

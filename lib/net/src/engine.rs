@@ -21,9 +21,12 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
+use crate::fingerprint::Asked;
+use crate::journal::Journal;
 use crate::model::Model;
 use crate::retry::Stop;
+use crate::turns::Turns;
 
 /// Bytes of text held in the window before no more requests are let in.
 const HELD_BYTES: usize = 256 << 20;
@@ -54,15 +57,19 @@ type Question = Option<Result<Request>>;
 ///
 /// A failed request is an answer; an error is the last item and ends the run. Answers are computed
 /// as they are taken, or a bounded number ahead where there is a network to wait for.
+///
+/// With a journal, what it has an answer to is not asked, and what is asked is on disk before it is
+/// given here. Simulated targets need none.
 pub fn ask(
     models: Vec<Model>,
     limits: Limits,
+    journal: Option<Journal>,
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
 ) -> Answers {
     if models.iter().all(Model::is_simulated) {
         return Answers(State::Direct(models, Box::new(requests)));
     }
-    Answers(match start(models, limits, requests) {
+    Answers(match start(models, limits, journal, requests) {
         Ok(answers) => State::Engine(answers),
         Err(error) => State::Broken(Error::io("starting the engine", &error)),
     })
@@ -116,6 +123,7 @@ fn find<'m>(models: &'m [Model], request: &Request) -> Result<&'m Model> {
 fn start(
     models: Vec<Model>,
     limits: Limits,
+    journal: Option<Journal>,
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
 ) -> std::io::Result<Receiver<Option<Result<Answer>>>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -127,7 +135,7 @@ fn start(
     thread::Builder::new().name("network".into()).spawn(move || {
         let closed = answer.clone();
         runtime.block_on(async {
-            let run = pin!(run(models, limits, questions, answer));
+            let run = pin!(run(models, limits, journal, questions, answer));
             select(run, pin!(closed.closed())).await;
         });
         // Drops every request under way, and does not wait for a name that is being looked up.
@@ -150,6 +158,7 @@ fn feed(requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Ques
 async fn run(
     models: Vec<Model>,
     limits: Limits,
+    journal: Option<Journal>,
     mut questions: Receiver<Question>,
     answers: Sender<Option<Result<Answer>>>,
 ) {
@@ -157,6 +166,8 @@ async fn run(
     let window = connections.saturating_mul(16).saturating_add(QUESTIONS);
     let asker = Arc::new(Asker {
         models,
+        journal,
+        under_way: Turns::default(),
         stop: Stop::new(),
         connections: Arc::new(Semaphore::new(connections)),
     });
@@ -193,6 +204,8 @@ async fn run(
 /// What all requests of a run share.
 struct Asker {
     models: Vec<Model>,
+    journal: Option<Journal>,
+    under_way: Turns,
     stop: Stop,
     connections: Arc<Semaphore>,
 }
@@ -214,17 +227,42 @@ async fn answer(
 }
 
 async fn ask_in_turn(asker: &Arc<Asker>, request: Request) -> Result<Answer> {
-    if let Some(answer) = find(&asker.models, &request)?.simulate(&request) {
+    let model = find(&asker.models, &request)?;
+    if let Some(answer) = model.simulate(&request) {
         return Ok(answer);
     }
+    let (Some(journal), Some(asked)) = (&asker.journal, model.asked(&request)) else {
+        return ask_now(asker, request, None).await;
+    };
+    // The same question again waits for the answer to the first.
+    let turn = asker.under_way.of(asked.fingerprint);
+    let _turn = turn.wait().await;
+    match journal.find(asked.fingerprint).await? {
+        Some(answer) => Ok(answer),
+        None if model.is_named() => {
+            let cause = format!("no reply to this request in {}", journal.place());
+            Ok(Answer::without_text(Outcome::Failed, cause))
+        }
+        None => ask_now(asker, request, Some(asked)).await,
+    }
+}
+
+/// Asks once there is a connection to spare, and saves the answer if it is said what was asked.
+async fn ask_now(asker: &Arc<Asker>, request: Request, asked: Option<Asked>) -> Result<Answer> {
     let permit = asker.connections.clone().acquire_owned().await.map_err(|_| died("the queue"))?;
     let asker = asker.clone();
     // A task of its own, so that answers are read while the caller is slow to take earlier ones:
     // else they would time out here with their bytes waiting in the socket.
     let task = tokio::spawn(async move {
-        let _permit = permit;
         asker.stop.check()?;
-        find(&asker.models, &request)?.ask(&request, &asker.stop).await
+        let answer = find(&asker.models, &request)?.ask(&request, &asker.stop).await?;
+        // The disk is no matter of the connection's.
+        drop(permit);
+        if let (Some(journal), Some(asked)) = (&asker.journal, asked) {
+            // What cannot be kept is not asked for.
+            journal.save(asked, &answer).await.map_err(|error| asker.stop.now(error))?;
+        }
+        Ok(answer)
     });
     task.await.unwrap_or_else(|_| Err(died("a request")))
 }

@@ -101,6 +101,11 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
+
+    /// The outcome of that name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
 }
 
 impl fmt::Display for Outcome {

@@ -4,15 +4,20 @@
 //!   with an [`Outcome`], not an error of the run. No outcome is inferred later and none is a
 //!   verdict.
 //! - Memory is bounded by the limits, not by the number of requests.
+//! - With a [`Journal`], an answer is on disk before it is given on, and what an earlier run asked
+//!   is not asked again.
 //! - Nothing leaves in clear text except to this machine, nothing follows a redirect or a proxy,
 //!   and no error carries the key, even if the server echoes it.
 //! - This crate opens sockets and reads clocks; it knows no SQL and writes to no terminal.
 
 mod address;
+pub mod batch;
 mod connection;
 mod engine;
 mod exchange;
+mod fingerprint;
 mod health;
+mod journal;
 pub mod key;
 mod model;
 mod openai;
@@ -20,10 +25,13 @@ mod reply;
 mod retry;
 pub mod rows;
 mod sim;
+mod turns;
 mod words;
 
 pub use connection::Connection;
 pub use engine::{Answers, Limits, ask};
 pub use exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Truth};
+pub use fingerprint::Fingerprint;
+pub use journal::Journal;
 pub use model::Model;
 pub use words::MARK;

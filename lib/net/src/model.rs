@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use seval_core::{Error, Result};
 
+use crate::batch;
 use crate::connection::Connection;
 use crate::exchange::{Answer, Request};
+use crate::fingerprint::Asked;
 use crate::openai::Endpoint;
 use crate::retry::Stop;
 use crate::sim;
@@ -27,6 +29,8 @@ pub struct Model {
 enum Provider {
     Sim(Arc<sim::Profile>),
     OpenAi(Arc<Endpoint>),
+    /// Asked elsewhere, by files of requests and replies.
+    Named,
 }
 
 impl Model {
@@ -43,20 +47,21 @@ impl Model {
             };
             return Ok(profiles.map(model).collect());
         }
-        if let Some((prefix, _)) =
-            spec.split_once(':').filter(|(prefix, _)| RESERVED.contains(prefix))
-        {
-            return Err(Error::usage(spec, format!("there is no provider `{prefix}:` yet")).hint(
-                format!("use sim:NAME or an OpenAI-compatible server; as a name: openai:{spec}"),
-            ));
-        }
-        let name = spec.strip_prefix("openai:").unwrap_or(spec);
-        if name.trim().is_empty() {
-            return Err(Error::usage("model", "the model has no name")
-                .hint("give sim:NAME, or a model's name as its server knows it"));
-        }
+        let name = name_of(spec)?;
         let endpoint = Endpoint::open(name, connection)?;
         Ok(vec![Self { name: name.to_owned(), provider: Provider::OpenAi(Arc::new(endpoint)) }])
+    }
+
+    /// A model that somebody else asks, from a file of requests (see [`crate::batch`]).
+    ///
+    /// Its answers come from the journal given to [`crate::ask`], whatever the address: a request
+    /// without one there is a failed answer.
+    pub fn named(spec: &str) -> Result<Self> {
+        if spec.starts_with("sim:") {
+            return Err(Error::usage(spec, "a simulated model needs no file of requests")
+                .hint("ask it directly, or name a model as its server knows it"));
+        }
+        Ok(Self { name: name_of(spec)?.to_owned(), provider: Provider::Named })
     }
 
     /// Whether this is a simulated target, which is asked without a network.
@@ -68,7 +73,18 @@ impl Model {
     pub(crate) fn simulate(&self, request: &Request) -> Option<Answer> {
         match &self.provider {
             Provider::Sim(profile) => Some(profile.answer(&self.name, request)),
-            Provider::OpenAi(_) => None,
+            Provider::OpenAi(_) | Provider::Named => None,
+        }
+    }
+
+    /// What the journal knows a request by; `None` for a simulated target.
+    pub(crate) fn asked(&self, request: &Request) -> Option<Asked> {
+        match &self.provider {
+            Provider::Sim(_) => None,
+            Provider::OpenAi(endpoint) => {
+                Some(Asked::new(&self.name, &endpoint.address(), request))
+            }
+            Provider::Named => Some(Asked::new(&self.name, batch::ADDRESS, request)),
         }
     }
 
@@ -77,6 +93,31 @@ impl Model {
         match &self.provider {
             Provider::Sim(profile) => Ok(profile.answer(&self.name, request)),
             Provider::OpenAi(endpoint) => endpoint.ask(request, stop).await,
+            Provider::Named => {
+                Err(Error::usage(format!("model {}", self.name), "no address to ask it at")
+                    .hint("give --base-url, or the replies to a file of requests"))
+            }
         }
     }
+
+    /// Whether its answers come from a file of replies.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.provider, Provider::Named)
+    }
+}
+
+/// The name by which a server knows the model.
+fn name_of(spec: &str) -> Result<&str> {
+    if let Some((prefix, _)) = spec.split_once(':').filter(|(prefix, _)| RESERVED.contains(prefix))
+    {
+        return Err(Error::usage(spec, format!("there is no provider `{prefix}:` yet")).hint(
+            format!("use sim:NAME or an OpenAI-compatible server; as a name: openai:{spec}"),
+        ));
+    }
+    let name = spec.strip_prefix("openai:").unwrap_or(spec);
+    if name.trim().is_empty() {
+        return Err(Error::usage("model", "the model has no name")
+            .hint("give sim:NAME, or a model's name as its server knows it"));
+    }
+    Ok(name)
 }

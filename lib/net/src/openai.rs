@@ -16,16 +16,13 @@ use tokio::time::{Instant, timeout};
 
 use crate::address;
 use crate::connection::Connection;
-use crate::exchange::{Answer, Outcome, Request};
+use crate::exchange::{Answer, Decoding, Message, Outcome, Request};
 use crate::health::{Health, Trouble};
 use crate::reply::{self, Complaint, Reply};
 use crate::retry::{Stop, jitter, may_pass, retry_after};
 
 /// The most bytes of an error body to read: a message is all that is wanted of it.
 const ERROR_BYTES: usize = 64 << 10;
-
-/// The longest `error` of an answer, in characters.
-const ERROR_CHARS: usize = 300;
 
 /// One model of one server.
 #[derive(Debug)]
@@ -134,7 +131,7 @@ impl Endpoint {
     }
 
     async fn attempt(&self, request: &Request) -> Attempt {
-        let body = self.body(request);
+        let body = body(&self.model, request);
         let mut post = self.client.post(self.url.clone());
         post = post.header(CONTENT_TYPE, "application/json").body(body.to_string());
         if let Some(authorization) = &self.authorization {
@@ -197,30 +194,6 @@ impl Endpoint {
         }
     }
 
-    /// The request in the server's dialect: only settings that are set.
-    fn body(&self, request: &Request) -> Value {
-        let messages: Vec<Value> = request
-            .messages
-            .iter()
-            .map(|message| json!({"role": message.role, "content": message.content}))
-            .collect();
-        let decoding = &request.decoding;
-        let mut body = Map::new();
-        body.insert("model".to_owned(), json!(self.model));
-        body.insert("messages".to_owned(), Value::Array(messages));
-        let settings = [
-            ("temperature", decoding.temperature.map(Value::from)),
-            ("top_p", decoding.top_p.map(Value::from)),
-            ("top_k", decoding.top_k.map(Value::from)),
-            ("max_tokens", decoding.max_tokens.map(Value::from)),
-            ("seed", decoding.seed.map(Value::from)),
-        ];
-        for (name, setting) in settings {
-            body.extend(setting.map(|setting| (name.to_owned(), setting)));
-        }
-        Value::Object(body)
-    }
-
     /// A failed row, or the end of the run if other requests would fail in the same way.
     fn trouble(&self, trouble: Trouble, why: &str, stop: &Stop) -> Result<Answer> {
         if !self.health.failed(trouble) {
@@ -259,14 +232,38 @@ impl Endpoint {
 
     /// Text from outside as one short line, without the key.
     fn clean(&self, text: &str) -> String {
-        let text = self.without_key(text.to_owned());
-        let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-        let line = printable.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
-        match line.char_indices().nth(ERROR_CHARS) {
-            None => line,
-            Some(_) => line.chars().take(ERROR_CHARS - 1).chain(['…']).collect(),
-        }
+        reply::short(&self.without_key(text.to_owned()))
     }
+
+    /// The address that is asked, as it may be shown.
+    pub fn address(&self) -> String {
+        address::shown(&self.url)
+    }
+}
+
+/// The request in the dialect of such servers: only settings that are set.
+pub(crate) fn body(model: &str, request: &Request) -> Value {
+    let turn = |message: &Message| json!({"role": message.role, "content": message.content});
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(model));
+    body.insert("messages".to_owned(), request.messages.iter().map(turn).collect());
+    body.extend(settings(&request.decoding));
+    Value::Object(body)
+}
+
+/// The settings that are set, as they are sent.
+pub(crate) fn settings(decoding: &Decoding) -> Map<String, Value> {
+    // Adding zero makes -0 and 0 one number.
+    let number = |number: Option<f64>| number.map(|number| Value::from(number + 0.0));
+    let settings = [
+        ("temperature", number(decoding.temperature)),
+        ("top_p", number(decoding.top_p)),
+        ("top_k", decoding.top_k.map(Value::from)),
+        ("max_tokens", decoding.max_tokens.map(Value::from)),
+        ("seed", decoding.seed.map(Value::from)),
+    ];
+    let set = |(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?));
+    settings.into_iter().filter_map(set).collect()
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue> {
@@ -281,10 +278,7 @@ fn bearer(key: &SecretString) -> Result<HeaderValue> {
 
 /// What a reply with a bad status comes to.
 fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Attempt {
-    let why = match complaint.message.trim() {
-        "" => format!("HTTP {status}"),
-        message => format!("HTTP {status}: {message}"),
-    };
+    let why = complaint.with_status(&status);
     match status.as_u16() {
         _ if complaint.filtered => Attempt::Done(Answer::without_text(Outcome::Filtered, why)),
         401 | 402 => Attempt::Trouble(Trouble::Denied, why),

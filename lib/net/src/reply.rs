@@ -4,6 +4,7 @@
 //! - Bodies come from strangers. Depth is limited by the JSON reader, size by the caller.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde_json::Value;
 
@@ -24,6 +25,9 @@ const FILTERS: [&str; 8] = [
 /// Words for an account that is used up: status 429, and yet no wait helps.
 const USED_UP: [&str; 3] = ["insufficient_quota", "billing_hard_limit", "insufficient_balance"];
 
+/// The longest `error` of an answer, in characters.
+const ERROR_CHARS: usize = 300;
+
 /// What an error body says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Complaint {
@@ -35,6 +39,16 @@ pub(crate) struct Complaint {
     pub used_up: bool,
     /// The status that the body names, if it names one.
     pub status: Option<u16>,
+}
+
+impl Complaint {
+    /// The message behind the status it came with.
+    pub fn with_status(&self, status: &impl Display) -> String {
+        match self.message.trim() {
+            "" => format!("HTTP {status}"),
+            message => format!("HTTP {status}: {message}"),
+        }
+    }
 }
 
 /// What a reply with a good status holds.
@@ -55,16 +69,21 @@ pub(crate) fn read(body: &[u8]) -> Reply {
             return Reply::Answer(Box::new(Answer::without_text(Outcome::Failed, cause)));
         }
     };
+    read_value(&value)
+}
+
+/// Reads the body of a reply with a good status, once it is parsed.
+pub(crate) fn read_value(value: &Value) -> Reply {
     match value.get("error") {
-        Some(error) if !error.is_null() => Reply::Complaint(complaint(&value, body)),
-        _ => Reply::Answer(Box::new(answer(&value))),
+        Some(error) if !error.is_null() => Reply::Complaint(complaint(value)),
+        _ => Reply::Answer(Box::new(answer(value))),
     }
 }
 
 /// Reads the body of a reply with a bad status.
 pub(crate) fn read_error(body: &[u8]) -> Complaint {
     match parse(body) {
-        Ok(value) => complaint(&value, body),
+        Ok(value) => complaint(&value),
         Err(_) => Complaint { message: opening(body), ..Complaint::default() },
     }
 }
@@ -105,14 +124,15 @@ fn answer(value: &Value) -> Answer {
     answer
 }
 
-fn complaint(value: &Value, body: &[u8]) -> Complaint {
+/// What an error body says, once it is parsed.
+pub(crate) fn complaint(value: &Value) -> Complaint {
     let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
     let inner = error.get("innererror").or_else(|| value.get("innererror"));
     let message = ["message", "detail", "msg"]
         .iter()
         .find_map(|name| text(error.get(name)?))
         .or_else(|| text(error))
-        .unwrap_or_else(|| opening(body));
+        .unwrap_or_else(|| opening(value.to_string().as_bytes()));
     let labels: Vec<String> = [error.get("code"), error.get("type"), error.get("status"), inner]
         .into_iter()
         .flatten()
@@ -165,6 +185,16 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
+/// Text from outside as one short line.
+pub(crate) fn short(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let line = printable.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(ERROR_CHARS) {
+        None => line,
+        Some(_) => line.chars().take(ERROR_CHARS - 1).chain(['…']).collect(),
+    }
+}
+
 /// A body that could not be understood, cut far beyond what is shown of it: the caller takes the
 /// key out and cuts then, and half a key would not be found.
 fn opening(body: &[u8]) -> String {
@@ -173,7 +203,7 @@ fn opening(body: &[u8]) -> String {
 
 /// Parses JSON, mending what servers are known to break: a byte order mark, invalid UTF-8, and
 /// escapes of half a character (`\ud83d` alone), which appear where a token limit cuts an emoji.
-fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
+pub(crate) fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text).or_else(|error| match mend_escapes(text) {

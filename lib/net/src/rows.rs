@@ -6,7 +6,7 @@
 mod columns;
 
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
-use crate::{Limits, Model, ask};
+use crate::{Journal, Limits, Model, ask};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
 use columns::{Layout, assemble};
 use seval_core::contract::Contract;
@@ -47,11 +47,12 @@ impl Counts {
     }
 }
 
-/// The rows with responses.
+/// The rows with responses; of what the journal knows, the answers are taken from it.
 pub fn query(
     rows: Rows,
     models: Vec<Model>,
     limits: Limits,
+    journal: Option<Journal>,
     settings: Settings,
 ) -> Result<(Rows, Arc<Counts>)> {
     Contract::prompts()?.check(&rows.schema, &["prompt"], "the input")?;
@@ -75,7 +76,7 @@ pub fn query(
         ready: VecDeque::new(),
         asked: send,
     };
-    let mut answers = ask(models, limits, requests);
+    let mut answers = ask(models, limits, journal, requests);
     let counts = Arc::new(Counts::default());
     let (counted, schema) = (counts.clone(), layout.schema.clone());
     // An answer comes after its request, and a request after its batch was sent here.
