@@ -19,8 +19,44 @@ fn prompt_templates() {
         // The example's row is a taxonomy's for generate/, a prompt row for attack/.
         let text = seval_core::expand::example(&file, &example).unwrap();
         let expected = example.output.strip_prefix('\n').unwrap_or(&example.output);
-        assert_eq!(text, expected, "{}", file.place);
+        if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {
+            rewrite(&file, &text);
+        } else {
+            assert_eq!(text, expected, "{}: UPDATE=1 writes what comes out", file.place);
+        }
     }
+}
+
+/// Puts what comes out of a template into its example.
+fn rewrite(file: &File, output: &str) {
+    let (before, rest) = file.text.split_once("example.output = ").unwrap();
+    let (_, body) = rest.split_once("#}").unwrap();
+    let escaped: String = output
+        .chars()
+        .map(|c| match c {
+            '\\' => "\\\\".to_owned(),
+            '"' => "\\\"".to_owned(),
+            '\n' => "\n".to_owned(),
+            // What nobody can see in an editor is written by its number; so is what would end the comment.
+            c if c.is_control() || is_invisible(c) => format!("\\U{:08X}", c as u32),
+            '#' => "\\u0023".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    // A quotation mark is only escaped where three of them would end the text.
+    let plain = escaped.replace("\\\"", "\"");
+    let escaped = if plain.contains("\"\"") || plain.ends_with('"') { escaped } else { plain };
+    let escaped = match escaped.contains("\\u0023}") {
+        true => escaped,
+        false => escaped.replace("\\u0023", "#"),
+    };
+    let text = format!("{before}example.output = \"\"\"\n{escaped}\"\"\"\n#}}{body}");
+    std::fs::write(crate::run::root().join(&file.place), text).unwrap();
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! seval-query: asks models.
 
+#[path = "../model.rs"]
+mod model;
+
 use clap::Parser;
+use model::ModelFlags;
 use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
 use seval_core::provenance::Stage;
 use seval_core::{Error, Result, input, output};
-use seval_net::key;
 use seval_net::rows::{Settings, query};
-use seval_net::{Connection, Decoding, Journal, Limits, Model, Outcome};
-use std::path::PathBuf;
+use seval_net::{Journal, Model, Outcome};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -41,18 +43,6 @@ struct Flags {
     #[arg(short, long = "model", value_name = "MODEL")]
     model: Vec<String>,
 
-    /// The OpenAI-compatible server, up to and with /v1.
-    #[arg(long, value_name = "URL")]
-    base_url: Option<String>,
-
-    /// The environment variable that holds the server's key.
-    #[arg(long, value_name = "NAME", conflicts_with = "api_key_file")]
-    api_key_env: Option<String>,
-
-    /// The file that holds the server's key.
-    #[arg(long, value_name = "FILE")]
-    api_key_file: Option<PathBuf>,
-
     /// Answers to each prompt.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     samples: i64,
@@ -61,45 +51,16 @@ struct Flags {
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
 
-    /// Sampling temperature; without it, the server's default.
-    #[arg(long, value_name = "T", value_parser = finite)]
-    temperature: Option<f64>,
-
-    /// Nucleus sampling.
-    #[arg(long, value_name = "P", value_parser = finite)]
-    top_p: Option<f64>,
-
-    /// Top-k sampling, for servers that know it.
-    #[arg(long, value_name = "K")]
-    top_k: Option<i64>,
-
-    /// The most tokens of an answer.
-    #[arg(long, value_name = "N")]
-    max_tokens: Option<i64>,
-
     /// The server's sampling seed; sample i gets seed + i.
     #[arg(long, value_name = "SEED")]
     seed: Option<i64>,
 
-    /// Requests under way at once.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    max_connections: u32,
-
-    /// How often a request is sent again after a failure that may pass.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    max_retries: u32,
-
-    /// Seconds that one attempt may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    attempt_timeout: u64,
-
-    /// Keep every answer in this file as it comes, and take from it what an earlier run asked.
-    #[arg(long, value_name = "FILE")]
-    journal: Option<PathBuf>,
-
     /// Add `latency_ms` and `attempts`, which differ from run to run.
     #[arg(long)]
     timings: bool,
+
+    #[command(flatten)]
+    asking: ModelFlags,
 
     #[command(flatten)]
     output: OutputFlags,
@@ -126,8 +87,7 @@ fn run(flags: Flags) -> Result<()> {
         rows = rows.limit(limit);
     }
     rows.history.push(stage);
-    let limits = Limits { max_connections: flags.max_connections as usize };
-    let journal = flags.journal.as_deref().map(Journal::open).transpose()?;
+    let (limits, journal) = (flags.asking.limits(), flags.asking.journal()?);
     let (rows, counts) = query(rows, models, limits, journal.clone(), settings(&flags))?;
     let written = output::write(cli::with_progress(rows), &(&flags.output).into());
     journal.as_ref().map_or(Ok(()), Journal::close)?;
@@ -150,13 +110,7 @@ fn models(flags: &Flags, stage: &mut Stage) -> Result<Vec<Model>> {
         return Err(Error::usage("--model", "no model is named")
             .hint("name one with -m, such as -m sim: for a simulated one"));
     }
-    let connection = Connection {
-        base_url: flags.base_url.clone(),
-        api_key: key::find(flags.api_key_env.as_deref(), flags.api_key_file.as_deref())?,
-        max_retries: flags.max_retries,
-        attempt_timeout: std::time::Duration::from_secs(flags.attempt_timeout),
-        ..Connection::default()
-    };
+    let connection = flags.asking.connection()?;
     let mut models: Vec<Model> = Vec::new();
     for spec in &flags.model {
         for model in Model::open(&profile(spec, flags, stage)?, &connection)? {
@@ -188,24 +142,10 @@ fn profile(spec: &str, flags: &Flags, stage: &mut Stage) -> Result<String> {
     }
 }
 
-/// A number that a server understands.
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err("not a finite number".into()),
-    }
-}
-
 fn settings(flags: &Flags) -> Settings {
     Settings {
         samples: flags.samples,
-        decoding: Decoding {
-            temperature: flags.temperature,
-            top_p: flags.top_p,
-            top_k: flags.top_k,
-            max_tokens: flags.max_tokens,
-            seed: flags.seed,
-        },
+        decoding: flags.asking.decoding(flags.seed),
         timings: flags.timings,
     }
 }

@@ -7,6 +7,7 @@
 mod columns;
 pub mod examples;
 pub mod plan;
+pub mod rejects;
 pub mod reply;
 
 use crate::contract::Contract;

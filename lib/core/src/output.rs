@@ -220,6 +220,20 @@ pub fn write(rows: Rows, options: &Options) -> Result<u64> {
     writer.finish()
 }
 
+/// Writes a text of our own to the file or standard output that the options name, complete or not at all.
+pub fn write_text(
+    options: &Options,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut place = match options.path.as_deref().filter(|path| !STDOUT.contains(path)) {
+        Some(path) => Place::create(path)?,
+        None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => Place::terminal(),
+        None => Place::stdout(),
+    };
+    write(&mut place)?;
+    place.publish()
+}
+
 /// An error of a writer: a broken pipe keeps its kind.
 fn failed(error: ArrowError) -> Error {
     match error {

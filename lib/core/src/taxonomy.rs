@@ -4,7 +4,7 @@
 mod quota;
 mod rows;
 
-pub use quota::Quota;
+pub use quota::{Quota, Short};
 pub use rows::LeafRequests;
 
 use crate::provenance::text_hash;

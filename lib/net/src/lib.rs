@@ -16,6 +16,7 @@ mod connection;
 mod engine;
 mod exchange;
 mod fingerprint;
+pub mod generate;
 mod health;
 mod journal;
 pub mod key;

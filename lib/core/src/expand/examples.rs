@@ -14,7 +14,18 @@ pub struct Examples {
     place: String,
     /// T: the lower, the more the highest scores are preferred.
     temperature: f64,
+    /// Whether there are scores to prefer some by.
+    pub are_scored: bool,
     prompts: Vec<Example>,
+}
+
+/// How examples are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// Each as likely as another.
+    None,
+    /// p ∝ exp(score / T).
+    Score,
 }
 
 struct Example {
@@ -35,13 +46,14 @@ impl Examples {
         if !(temperature > 0.0 && temperature.is_finite()) {
             return Err(Error::usage("--examples-temperature", "has to be a number above 0"));
         }
+        let are_scored = rows.schema.index_of(SCORE).is_ok();
         let mut prompts = Vec::new();
         for batch in rows.batches {
             read_batch(&batch?, place, &mut prompts)?;
         }
         match prompts.is_empty() {
             true => Err(Error::data(place, "there is no example prompt in it")),
-            false => Ok(Self { place: place.to_owned(), temperature, prompts }),
+            false => Ok(Self { place: place.to_owned(), temperature, are_scored, prompts }),
         }
     }
 
@@ -49,6 +61,7 @@ impl Examples {
     /// and so on up. `row` and `seed` decide which.
     pub fn draw(
         &self,
+        preference: Preference,
         path: &[&str],
         language: &str,
         wanted: usize,
@@ -66,11 +79,15 @@ impl Examples {
             let what = format!("there is no example prompt in `{language}`");
             return Err(Error::data(&self.place, what).hint("add some, or leave the language out"));
         }
+        let weight = |example: &Example| match preference {
+            Preference::None => 0.0,
+            Preference::Score => example.score / self.temperature,
+        };
         let mut draws = Draws::new(seed, "examples", row);
         // The Gumbel trick: the largest of score / T plus noise are a draw without replacement.
         let mut ranked: Vec<(f64, &Example)> = pool
             .into_iter()
-            .map(|example| (example.score / self.temperature - (-draws.unit().ln()).ln(), example))
+            .map(|example| (weight(example) - (-draws.unit().ln()).ln(), example))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         Ok(ranked.into_iter().take(wanted).map(|(_, example)| example.prompt.as_str()).collect())
@@ -124,7 +141,9 @@ mod tests {
     fn draws_follow_the_scores() {
         // p(high) / p(low) = exp((0.1 - 0) / 0.1) = e: 0.731 of 2,000 draws, standard deviation 20.
         let examples = examples(0.1);
-        let draw = |row: usize| examples.draw(&["A"], "en", 1, 7, &row.to_string()).unwrap()[0];
+        let draw = |row: usize| {
+            examples.draw(Preference::Score, &["A"], "en", 1, 7, &row.to_string()).unwrap()[0]
+        };
         let high = (0..2000).filter(|&row| draw(row) == "high").count();
         assert!((1402..1522).contains(&high), "{high}");
         assert_eq!(draw(3), draw(3));
@@ -134,7 +153,7 @@ mod tests {
     fn the_nearest_risk_that_has_enough_is_drawn_from() {
         let examples = examples(0.1);
         let draw = |path: &[&str], n| {
-            let mut drawn = examples.draw(path, "en", n, 0, "x").unwrap();
+            let mut drawn = examples.draw(Preference::None, path, "en", n, 0, "x").unwrap();
             drawn.sort_unstable();
             drawn
         };
@@ -142,6 +161,6 @@ mod tests {
         assert_eq!(draw(&["A"], 2), ["high", "low"]);
         assert_eq!(draw(&["B"], 3), ["high", "low", "other"]);
         assert_eq!(draw(&["B"], 9).len(), 3);
-        assert!(examples.draw(&["A"], "fr", 1, 0, "x").is_err());
+        assert!(examples.draw(Preference::None, &["A"], "fr", 1, 0, "x").is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! generation model one for each request about a leaf.
 
 use super::{Taxonomy, level_name};
-use crate::expand::examples::Examples;
+use crate::expand::examples::{Examples, Preference};
 use crate::random::content_id;
 use crate::rows::Rows;
 use crate::{Error, Result, plain};
@@ -98,11 +98,18 @@ impl Taxonomy {
     }
 
     /// A row for each request about a leaf in a language, with the columns `topics`, `count` (prompts
-    /// wanted), `examples`, `risk_name`, `risk_about` for the templates.
+    /// wanted), `examples` and where they have scores `scored_examples`, `risk_name`, `risk_about` for the templates.
     pub fn request_rows(&self, languages: &[String], requests: &LeafRequests<'_>) -> Result<Rows> {
         let mut columns = Columns::default();
         let mut topics = ListBuilder::new(StringBuilder::new());
-        let mut examples = ListBuilder::new(StringBuilder::new());
+        let mut drawn: Vec<(&str, Preference, ListBuilder<StringBuilder>)> = Vec::new();
+        if let Some((examples, _)) = requests.examples {
+            drawn.push(("examples", Preference::None, ListBuilder::new(StringBuilder::new())));
+            if examples.are_scored {
+                let cells = ListBuilder::new(StringBuilder::new());
+                drawn.push(("scored_examples", Preference::Score, cells));
+            }
+        }
         let mut counts = Vec::new();
         for (&leaf, &wanted) in &requests.wanted {
             let risk = &self.risks[leaf];
@@ -112,9 +119,11 @@ impl Taxonomy {
                 for (number, start) in (0..wanted).step_by(requests.per_request).enumerate() {
                     let item = format!("{}/{}/{language}/{number}", self.name, risk.id());
                     let id = content_id(&item);
-                    if let Some((from, shots)) = requests.examples {
-                        let drawn = from.draw(&path, language, shots, requests.seed, &id)?;
-                        examples.append_value(drawn.iter().map(Some));
+                    for (_, preference, cells) in &mut drawn {
+                        let Some((from, shots)) = requests.examples else { continue };
+                        let seed = requests.seed;
+                        let draw = from.draw(*preference, &path, language, shots, seed, &id)?;
+                        cells.append_value(draw.iter().map(Some));
                     }
                     let known = risk.topics.get(language).into_iter().flatten();
                     topics.append_value(known.map(Some));
@@ -129,8 +138,8 @@ impl Taxonomy {
             ("topics", Arc::new(topics.finish())),
             ("count", Arc::new(Int64Array::from(counts))),
         ];
-        if requests.examples.is_some() {
-            more.push(("examples", Arc::new(examples.finish())));
+        for (name, _, mut cells) in drawn {
+            more.push((name, Arc::new(cells.finish())));
         }
         columns.finish(self.names(&["prompt_id", "source_id"]), more)
     }

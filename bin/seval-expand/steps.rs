@@ -1,0 +1,365 @@
+//! The two steps of a run, base prompts and attacks, from the command line to rows.
+
+use crate::flags::Flags;
+use seval_core::expand::examples::Examples;
+use seval_core::expand::plan::{self, Lines};
+use seval_core::expand::rejects::Rejects;
+use seval_core::expand::{Counts, Expansion, Step, expand};
+use seval_core::provenance::Stage;
+use seval_core::refusal::RefusalRules;
+use seval_core::taxonomy::{LeafRequests, Quota, Short, Taxonomy};
+use seval_core::template::chain::Chain;
+use seval_core::{Error, Result, Rows, cli, input, output};
+use seval_net::generate::{self, Asking, Settings, Shared};
+use seval_net::{Journal, Model, batch};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Prompts of a leaf that a model is asked for if nobody says how many.
+const PER_LEAF: usize = 10;
+
+/// What is to be done.
+pub struct Steps {
+    /// Rows of the taxonomy, and what makes base prompts of them; or else the rows that were read.
+    base: Vec<(Rows, Expansion)>,
+    input: Option<Rows>,
+    attack: Vec<Chain>,
+    /// Base prompts that a model is asked for.
+    coming: u64,
+}
+
+/// The generation model, and how it is asked.
+pub struct Generation {
+    pub model: Model,
+    pub settings: Settings,
+}
+
+/// What was made, for the summary.
+#[derive(Default)]
+pub struct Made {
+    steps: Vec<(&'static str, Arc<Counts>)>,
+    generation: Option<Shared>,
+    journal: Option<Journal>,
+    replies: Option<batch::Replies>,
+}
+
+impl Steps {
+    /// What the command line asks for; templates and inputs are noted in `stage`.
+    pub fn find(flags: &Flags, stage: &mut Stage) -> Result<Self> {
+        let (generate, attack) = chains(flags)?;
+        stage.record(&generate);
+        stage.record(&attack);
+        let mut steps = Self { base: Vec::new(), input: None, attack, coming: 0 };
+        match &flags.taxonomy {
+            Some(name) => steps.base_prompts(flags, name, generate, stage)?,
+            None if !generate.is_empty() => {
+                return Err(Error::usage("--template", "generate/ templates need a taxonomy")
+                    .hint("give --taxonomy"));
+            }
+            None if steps.attack.is_empty() => {
+                return Err(Error::usage("--template", "no template is named")
+                    .hint("name one with -t, such as -t 'attack/*'; --list shows them"));
+            }
+            None => {
+                let sources = input::sources(&flags.input.files)?;
+                stage.inputs = input::hashes(&sources)?;
+                steps.input = Some(input::read(sources, &input::Options::default())?);
+            }
+        }
+        let asking = steps.base.iter().filter(|(_, expansion)| expansion.asks()).count();
+        let attacks_ask = steps.attack.iter().any(|chain| chain.reply().is_some());
+        if asking > 0 && attacks_ask {
+            return Err(Error::usage("--template", "both base prompts and attacks ask a model")
+                .hint(
+                    "make the base prompts first, and the attacks of them in a run of their own",
+                ));
+        }
+        Ok(steps)
+    }
+
+    /// The rows of the taxonomy: one a topic for templates that need no model, one a request for others.
+    fn base_prompts(
+        &mut self,
+        flags: &Flags,
+        name: &str,
+        mut generate: Vec<Chain>,
+        stage: &mut Stage,
+    ) -> Result<()> {
+        let taxonomy = Taxonomy::find(name)?;
+        stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
+        let mut languages = flags.language.clone();
+        languages.sort();
+        languages.dedup();
+        if generate.is_empty() {
+            generate = Chain::find(&flags.shared.template_library(), &["generate"], "generate/*")?;
+            generate.retain(|chain| chain.reply().is_none());
+            stage.record(&generate);
+        }
+        let quota = Quota { per_leaf: flags.per_leaf, total: flags.total };
+        let (asking, given): (Vec<Chain>, Vec<Chain>) =
+            generate.into_iter().partition(|chain| chain.reply().is_some());
+        if !given.is_empty() {
+            taxonomy.check_languages(&languages)?;
+            let rows = taxonomy.rows(&languages)?;
+            let spoken = |chain: &Chain| languages.iter().all(|l| chain.speaks(Some(l)));
+            let all: Vec<usize> = (0..given.len()).filter(|&at| spoken(&given[at])).collect();
+            let limited = quota.per_leaf.is_some() || quota.total.is_some();
+            let chosen = limited.then(|| taxonomy.choose(quota, &all, flags.seed));
+            chosen.iter().for_each(|(_, short)| say_short(short));
+            let expansion = Expansion::new(&rows.schema, given, Step::Generate, flags.seed)?
+                .only(chosen.map(|(chosen, _)| chosen));
+            self.base.push((rows, expansion));
+        }
+        if !asking.is_empty() {
+            let examples = examples(flags, stage)?;
+            let per_leaf = quota.per_leaf.or(quota.total.is_none().then_some(PER_LEAF));
+            let (wanted, _) = taxonomy.allocate(Quota { per_leaf, ..quota }, &|_| usize::MAX >> 16);
+            let in_all = wanted.values().sum::<usize>() * languages.len() * asking.len();
+            self.coming = in_all as u64;
+            let requests = LeafRequests {
+                wanted,
+                per_request: flags.generation.per_request,
+                examples: examples.as_ref().map(|examples| (examples, flags.generation.shots)),
+                seed: flags.seed,
+            };
+            let rows = taxonomy.request_rows(&languages, &requests)?;
+            let expansion = Expansion::new(&rows.schema, asking, Step::Generate, flags.seed)?;
+            self.base.push((rows, expansion));
+        }
+        Ok(())
+    }
+
+    /// The rows of all steps. Nothing is asked before they are taken.
+    pub fn rows(self, flags: &Flags) -> Result<(Rows, Made)> {
+        let mut made = Made::default();
+        let mut base = Vec::new();
+        for (rows, expansion) in self.base {
+            base.push(made.step("base prompts", flags, rows, expansion)?);
+        }
+        let mut rows = joined(base, self.input)?;
+        if !self.attack.is_empty() {
+            let expansion = attacks(flags, &rows, self.attack)?;
+            rows = made.step("attacks", flags, rows, expansion)?;
+        }
+        Ok((rows, made))
+    }
+
+    /// The rows that need no model, how many go through as they are, and what the steps would do.
+    #[expect(clippy::type_complexity, reason = "read in one place")]
+    pub fn plan(
+        self,
+        flags: &Flags,
+    ) -> Result<(Rows, Option<Arc<Counts>>, Vec<(&'static str, Lines)>)> {
+        let mut lines = Vec::new();
+        let mut base = Vec::new();
+        let is_base = !self.base.is_empty();
+        for (rows, expansion) in self.base {
+            let (rows, planned) = plan::plan(rows, expansion, 0);
+            lines.push(("base prompts", planned));
+            base.push(rows);
+        }
+        let mut rows = joined(base, self.input)?;
+        let mut kept = None;
+        if !self.attack.is_empty() {
+            let expansion = attacks(flags, &rows, self.attack)?;
+            kept = (!is_base && !flags.only_new).then(|| expansion.counts.clone());
+            let (attacked, planned) = plan::plan(rows, expansion, self.coming);
+            lines.push(("attacks", planned));
+            rows = attacked;
+        }
+        Ok((rows, kept, lines))
+    }
+
+    /// The one step that asks a model, and the rows it asks for.
+    pub fn asking(self, flags: &Flags) -> Result<(Rows, Expansion)> {
+        if let Some(step) = self.base.into_iter().find(|(_, expansion)| expansion.asks()) {
+            return Ok(step);
+        }
+        match self.input {
+            Some(rows) if self.attack.iter().any(|chain| chain.reply().is_some()) => {
+                let expansion = attacks(flags, &rows, self.attack)?;
+                Ok((rows, expansion))
+            }
+            _ => Err(Error::usage("--emit-requests", "none of the templates asks a model").hint(
+                "those that do have `reply` in their first lines, such as attack/translation",
+            )),
+        }
+    }
+}
+
+fn attacks(flags: &Flags, rows: &Rows, chains: Vec<Chain>) -> Result<Expansion> {
+    let step = if flags.only_new { Step::AttackOnly } else { Step::Attack };
+    Expansion::new(&rows.schema, chains, step, flags.seed)
+}
+
+/// The rows of several, one after the other.
+fn joined(base: Vec<Rows>, input: Option<Rows>) -> Result<Rows> {
+    let mut all = base.into_iter().chain(input);
+    let first = all.next().ok_or_else(|| Error::usage("command line", "there is nothing to do"))?;
+    all.try_fold(first, |before, next| match before.schema == next.schema {
+        true => Ok(Rows { batches: Box::new(before.batches.chain(next.batches)), ..before }),
+        false => {
+            Err(Error::usage("--template", "some templates make conversations and some do not")
+                .hint("make their base prompts in a run each"))
+        }
+    })
+}
+
+impl Generation {
+    /// The model that the command line names: for files of requests and replies only by its name.
+    pub fn of(flags: &Flags) -> Result<Self> {
+        let name = flags.generation.model.as_deref().unwrap_or_default();
+        let elsewhere = flags.generation.emit_requests || !flags.generation.from_replies.is_empty();
+        let model = match elsewhere {
+            true => Model::named(name)?,
+            false => match Model::open(name, &flags.asking.connection()?)?.as_slice() {
+                [model] => model.clone(),
+                _ => return Err(Error::usage(name, "names several models, one is needed")),
+            },
+        };
+        let decoding = flags.asking.decoding(None);
+        Ok(Self { model, settings: Settings { decoding, system: flags.generation.system.clone() } })
+    }
+}
+
+impl Made {
+    fn step(
+        &mut self,
+        name: &'static str,
+        flags: &Flags,
+        rows: Rows,
+        expansion: Expansion,
+    ) -> Result<Rows> {
+        self.steps.push((name, expansion.counts.clone()));
+        if !expansion.asks() {
+            return Ok(expand(rows, expansion));
+        }
+        let Generation { model, settings } = Generation::of(flags)?;
+        if !flags.generation.from_replies.is_empty() {
+            self.replies = Some(batch::Replies::read(&flags.generation.from_replies)?);
+        }
+        self.journal = match &self.replies {
+            Some(replies) => Some(replies.journal()),
+            None => flags.asking.journal()?,
+        };
+        let rejects = flags.generation.rejects.as_ref().map(|path| {
+            let options = output::Options { path: Some(path.clone()), ..Default::default() };
+            Rejects::create(&options, &rows.schema, &rows.history)
+        });
+        let rules = flags.shared.template_library().get(&["critic"], "rules")?;
+        let asking = Asking {
+            model,
+            limits: flags.asking.limits(),
+            journal: self.journal.clone(),
+            settings,
+            rules: RefusalRules::parse(&rules.text).map_err(|error| error.at(&rules.place))?,
+            rejects: rejects.transpose()?,
+        };
+        let (rows, counts) = generate::generate(rows, expansion, asking)?;
+        self.generation = Some(counts);
+        Ok(rows)
+    }
+
+    /// Closes the journal: all of it is on disk.
+    pub fn close(&self) -> Result<()> {
+        self.journal.as_ref().map_or(Ok(()), Journal::close)
+    }
+
+    /// Says what was made.
+    pub fn summarise(&self) {
+        for (made, counts) in &self.steps {
+            let of = |count: &AtomicU64| cli::count(count.load(Relaxed));
+            let (read, new, passed) = (of(&counts.read), of(&counts.made), of(&counts.passed));
+            cli::note(format_args!(
+                "{read} rows in, {new} {made} made, {passed} rows no template is for"
+            ));
+        }
+        let Some(counts) = self.generation.as_ref().map(|counts| generate::snapshot(counts)) else {
+            return;
+        };
+        let before = match self.journal.as_ref().filter(|_| self.replies.is_none()) {
+            Some(journal) => format!(" ({} answered before)", cli::count(journal.reused())),
+            None => String::new(),
+        };
+        cli::note(format_args!(
+            "{} requests{before}, {} prompts asked for, {} came",
+            cli::count(counts.requests),
+            cli::count(counts.wanted),
+            cli::count(counts.prompts)
+        ));
+        if !counts.rejected.is_empty() {
+            cli::warn(format_args!("no prompts: {}; --rejects keeps them", counts.reasons()));
+        }
+        if counts.refused() > 0 {
+            let refused = cli::count(counts.refused());
+            cli::warn(format_args!(
+                "the generator refused {refused} times; --system can say what the prompts are for"
+            ));
+        }
+        if let Some(unasked) = self.replies.as_ref().map(batch::Replies::unasked).filter(|n| *n > 0)
+        {
+            let unasked = cli::count(unasked);
+            cli::warn(format_args!("{unasked} replies are to requests that were not made here"));
+        }
+    }
+}
+
+/// The examples for few-shot generation.
+fn examples(flags: &Flags, stage: &mut Stage) -> Result<Option<Examples>> {
+    let Some(path) = &flags.generation.examples else { return Ok(None) };
+    let sources = input::sources(std::slice::from_ref(path))?;
+    stage.inputs.extend(input::hashes(&sources)?);
+    let rows = input::read(sources, &input::Options::default())?;
+    Examples::read(rows, path, flags.generation.examples_temperature).map(Some)
+}
+
+fn say_short(short: &[Short]) {
+    let shown = short.iter().take(8).map(|s| format!("{} has {} of {}", s.risk, s.has, s.wanted));
+    let more = if short.len() > 8 { ", …" } else { "" };
+    if !short.is_empty() {
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        cli::warn(format_args!("fewer prompts than their share: {shown}{more}"));
+    }
+}
+
+/// The templates for each of the two steps. Of a pattern, those that lack a model or examples are left out.
+fn chains(flags: &Flags) -> Result<(Vec<Chain>, Vec<Chain>)> {
+    let kinds: &[&str] = match flags.taxonomy.is_some() {
+        true => &["generate", "attack"],
+        false => &["attack"],
+    };
+    let mut all: Vec<Chain> = Vec::new();
+    let mut left_out = Vec::new();
+    for wanted in &flags.template {
+        for chain in Chain::find(&flags.shared.template_library(), kinds, wanted)? {
+            let is_pattern = wanted.contains(['*', '?', '[']);
+            match lacks(flags, &chain) {
+                Some(_) if is_pattern => left_out.push(chain.name),
+                Some(error) => return Err(error),
+                // Named twice, its prompts would count twice.
+                None if all.iter().any(|known| known.id == chain.id) => {}
+                None => all.push(chain),
+            }
+        }
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        cli::note(format_args!("left out, since they ask a model or need examples: {names}"));
+    }
+    Ok(all.into_iter().partition(|chain| chain.kind() == "generate"))
+}
+
+/// What the command line lacks for a chain.
+fn lacks(flags: &Flags, chain: &Chain) -> Option<Error> {
+    if chain.reply().is_some() && flags.generation.model.is_none() {
+        return Some(
+            Error::usage(&chain.name, "it asks a generation model, and none is named")
+                .hint("give -m MODEL and --base-url, or --emit-requests to ask later"),
+        );
+    }
+    let examples = chain.needs().any(|(name, _)| name.ends_with("examples"));
+    (examples && flags.generation.examples.is_none()).then(|| {
+        Error::usage(&chain.name, "it needs example prompts")
+            .hint("give --examples FILE, such as prompts that an earlier run made")
+    })
+}
