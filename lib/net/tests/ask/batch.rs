@@ -48,7 +48,8 @@ fn answers(lines: &[String], requests: &[Request]) -> Result<(Vec<Answer>, u64)>
 fn from(file: &str, requests: &[Request]) -> Result<(Vec<Answer>, u64)> {
     let replies = Replies::read(&[file.to_owned()])?;
     let models = vec![Model::named("m").unwrap()];
-    let requests = requests.to_owned().into_iter().map(Ok);
+    let owned = requests.to_vec();
+    let requests = owned.into_iter().map(Ok);
     let answers: Result<_> =
         ask(models, Limits::default(), Some(replies.journal()), requests).collect();
     Ok((answers?, replies.unasked()))
