@@ -14,6 +14,13 @@ pub struct Seen {
     headers: Mutex<Vec<String>>,
 }
 
+impl Seen {
+    /// How many requests came.
+    pub fn count(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
 /// Answers every request by `answer`, from its number and body: a status and a JSON body. Ends with the test.
 pub fn serve(answer: fn(usize, &Value) -> (u16, Value)) -> (String, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -58,7 +65,8 @@ pub fn chat(text: &str) -> Value {
            "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
 }
 
-fn prompts(folder: &Folder, number: usize) {
+/// Prompts `p0` and up.
+pub fn prompts(folder: &Folder, number: usize) {
     let row = |at: usize| format!("{{\"prompt\":\"p{at}\",\"language\":\"en\"}}\n");
     folder.write("p.jsonl", (0..number).map(row).collect::<String>());
 }
@@ -125,7 +133,7 @@ fn a_key_is_sent_and_is_nowhere_else() {
     let loose =
         format!("chmod 644 key; seval-query -m m --base-url {address} --api-key-file key p.jsonl");
     assert!(folder.fails(2, &loose).contains("others may read this key file; chmod 600 it"));
-    folder.ok(&format!("chmod 600 key; seval-query -v -m m --base-url {address} --api-key-file key p.jsonl -o r.parquet"));
+    folder.ok(&format!("chmod 600 key; seval-query -v -m m --base-url {address}/?key={KEY} --api-key-file key --journal j.db p.jsonl -o r.parquet"));
     assert!(
         seen.headers
             .lock()
@@ -135,8 +143,9 @@ fn a_key_is_sent_and_is_nowhere_else() {
     );
     let text = folder.ok("seval-agg --sql 'SELECT response FROM input' r.parquet --format csv");
     assert_eq!(text, "response\n".to_owned() + &"you sent [key]\n".repeat(3));
-    let file = folder.read("r.parquet");
-    assert!(!String::from_utf8_lossy(&file).contains(KEY));
+    for file in ["r.parquet", "j.db"] {
+        assert!(!String::from_utf8_lossy(&folder.read(file)).contains(KEY), "{file}");
+    }
     // A server that turns the key away, and repeats it.
     let (address, _) = serve(|_, _| (401, json!({"error": {"message": format!("bad key {KEY}")}})));
     let said = folder.fails(

@@ -19,7 +19,8 @@ Examples:
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
   $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
 A server of your own:
-  seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 --journal answers.db prompts.parquet -o responses.parquet
+  seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 --journal answers.db prompts.parquet \\
+    -o responses.parquet
 
 Order and memory: for each row the models as given, for each model the samples. Memory is bounded by the
 requests under way. An interrupted run leaves no output; with --journal, the same command goes on from the

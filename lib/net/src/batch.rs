@@ -2,7 +2,8 @@
 //! and vLLM's batch runner read and write, so that another program or another day does the asking.
 //!
 //! - A request is known by its [`Fingerprint`], which is its `custom_id`. Who will be asked is not
-//!   known when it is written, so [`ADDRESS`] stands for the address.
+//!   known when it is written, so the word `batch` stands for the address: replies serve nobody who
+//!   asks a server, and a server's answers are no replies.
 //! - Replies come in any order; they wait in a temporary journal, not in memory.
 
 use std::collections::HashSet;

@@ -254,10 +254,11 @@ async fn ask_now(asker: &Arc<Asker>, request: Request, asked: Option<Asked>) -> 
     // A task of its own, so that answers are read while the caller is slow to take earlier ones:
     // else they would time out here with their bytes waiting in the socket.
     let task = tokio::spawn(async move {
+        // Until the answer is saved: what a run can lose that is killed is what it has connections
+        // for.
+        let _permit = permit;
         asker.stop.check()?;
         let answer = find(&asker.models, &request)?.ask(&request, &asker.stop).await?;
-        // The disk is no matter of the connection's.
-        drop(permit);
         if let (Some(journal), Some(asked)) = (&asker.journal, asked) {
             // What cannot be kept is not asked for.
             journal.save(asked, &answer).await.map_err(|error| asker.stop.now(error))?;

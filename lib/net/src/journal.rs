@@ -2,7 +2,7 @@
 //!
 //! - The file is a SQLite database of ours (see [`store`]). One thread writes and reads it; what
 //!   comes while it commits is committed together next.
-//! - In memory is where each answer is, not the answer: 40 bytes or so each.
+//! - In memory is where each answer is, not the answer: some 50 bytes each.
 //! - What a run paid for is kept: failed and timed-out requests are asked again by the next.
 //! - One process at a time.
 

@@ -10,7 +10,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::ffi::ErrorCode;
 use rusqlite::{Connection, OpenFlags, Row, Statement, params};
@@ -86,8 +86,14 @@ impl Store {
             return Err(Error::usage("the journal", "its name is empty"));
         }
         let io = |error: io::Error| Error::io(&place, &error);
-        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-            return Err(Error::usage(&place, "is not a file").hint("name a file for the journal"));
+        match std::fs::metadata(path) {
+            Ok(meta) if !meta.is_file() => {
+                let error = Error::usage(&place, "is not a file");
+                return Err(error.hint("name a file for the journal"));
+            }
+            // SQLite takes a file of one byte for an empty one.
+            Ok(meta) if (1..512).contains(&meta.len()) => return Err(foreign(&place)),
+            _ => {}
         }
         // Responses may be what nobody else should read.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
@@ -232,6 +238,8 @@ impl Store {
 fn prepare(place: &str, connection: &Connection) -> Result<()> {
     let wrong = |error: rusqlite::Error| trouble(place, &error);
     let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    // Whoever has it open has it for long: there is nothing to wait for.
+    connection.busy_timeout(Duration::ZERO).map_err(wrong)?;
     // Nobody else may read either: so no second file is shared, and the journal may lie on a
     // network's disk.
     let alone = "PRAGMA locking_mode = EXCLUSIVE";
@@ -294,10 +302,10 @@ fn trouble(place: &str, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseCorrupt) => {
             (Kind::Data, format!("the journal is damaged: {what}"), DAMAGED)
         }
-        Some(ErrorCode::DiskFull) => (
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => (
             Kind::World,
             format!("the journal cannot grow: {what}"),
-            "make room and run again: what was answered is kept",
+            "see to the disk and run again: what was answered before is kept",
         ),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
             Kind::World,

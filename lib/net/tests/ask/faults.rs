@@ -17,7 +17,7 @@ fn sends_what_is_set_and_nothing_else() {
         [Decoding::default(), set, all].map(|decoding| Ok(Request { decoding, ..request(0) }));
     let models = Model::open("openai:org/m", &connection).unwrap();
     assert_eq!(models[0].name, "org/m");
-    let answers = ask(models, Limits { max_connections: 1 }, requests.into_iter());
+    let answers = ask(models, Limits { max_connections: 1 }, None, requests.into_iter());
     assert_eq!(answers.map(|answer| answer.unwrap().attempts).sum::<i64>(), 3);
     let bodies: Vec<String> = server.seen().iter().map(|seen| seen.body.to_string()).collect();
     let common = r#""model":"org/m","messages":[{"role":"user","content":"q0"}]"#;
@@ -103,7 +103,7 @@ fn the_wait_that_one_request_is_asked_for_holds_all_back() {
         std::thread::sleep(Duration::from_millis(100 * n as u64));
         Ok(request(n))
     });
-    let answers = ask(models, Limits { max_connections: 8 }, requests);
+    let answers = ask(models, Limits { max_connections: 8 }, None, requests);
     let outcomes: Vec<_> = answers.map(|answer| answer.unwrap().outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Answered]);
     let seen = server.seen();

@@ -2,8 +2,10 @@
 //! simulated target.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod batch;
 mod faults;
 mod flow;
+mod journal;
 mod server;
 mod shapes;
 mod sim;
@@ -40,7 +42,7 @@ fn connection(server: &Server) -> Connection {
 fn outcome(connection: &Connection, count: usize) -> Vec<Result<Answer>> {
     let models = Model::open("m", connection).unwrap();
     let limits = Limits { max_connections: 1 };
-    ask(models, limits, (0..count).map(|n| Ok(request(n)))).collect()
+    ask(models, limits, None, (0..count).map(|n| Ok(request(n)))).collect()
 }
 
 /// The answer to one request.

@@ -9,7 +9,7 @@ use crate::request;
 
 fn simulate(spec: &str, requests: Vec<Request>) -> Vec<Answer> {
     let models = Model::open(spec, &Connection::default()).unwrap();
-    ask(models, Limits::default(), requests.into_iter().map(Ok)).map(Result::unwrap).collect()
+    ask(models, Limits::default(), None, requests.into_iter().map(Ok)).map(Result::unwrap).collect()
 }
 
 fn with(n: usize, change: impl Fn(&mut Traits)) -> Request {

@@ -19,7 +19,7 @@ fn a_bad_key_ends_the_run() {
     });
     let models = Model::open("m", &connection(&server)).unwrap();
     let requests = (0..10_000).map(|n| Ok(request(n)));
-    let mut answers = ask(models, Limits { max_connections: 4 }, requests);
+    let mut answers = ask(models, Limits { max_connections: 4 }, None, requests);
     assert!(answers.next().unwrap().is_ok());
     assert!(answers.next().unwrap().is_ok());
     let error = answers.find_map(Result::err).unwrap();
@@ -98,7 +98,7 @@ fn the_end_of_a_run_cuts_waits_short() {
         Ok(request)
     });
     let began = std::time::Instant::now();
-    let error = ask(models, Limits::default(), requests).find_map(Result::err).unwrap();
+    let error = ask(models, Limits::default(), None, requests).find_map(Result::err).unwrap();
     assert!(error.to_string().starts_with("model b: HTTP 401"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
