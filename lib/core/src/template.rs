@@ -3,6 +3,7 @@
 //! every other tool. Built-in files have the names of their paths (`attack/deepinception`); a path on disk,
 //! or a folder given with `--templates`, adds to them and overrides them.
 
+mod filters;
 pub mod metadata;
 pub mod render;
 
