@@ -1,143 +1,101 @@
-//! Encoders of the attack templates, each with its inverse, as SPEC §1.4 measured them on S-Eval.
+//! Encoders of the attack templates, each with its inverse `from_…`.
+//!
+//! Bytes are those of UTF-8. A letter cipher or an alphabet leaves a character that it has no sign for as
+//! it is, so that Chinese goes through most of them unchanged; [`Encoder::kept`] says what comes back.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+mod alphabets;
+mod bytes;
+mod ciphers;
+mod perturb;
+mod text;
+mod unicode;
 
-/// What Python's `urllib.parse.quote` leaves as it is.
-const QUOTE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
+pub use alphabets::{
+    braille, from_braille, from_leetspeak, from_morse, from_nato, leetspeak, morse, nato,
+};
+pub use bytes::{
+    ascii85, base32, base64, binary, from_ascii85, from_base32, from_base64, from_binary, from_hex,
+    from_octal, from_quoted_printable, from_url, from_uuencode, hex, octal, quoted_printable, url,
+    uuencode,
+};
+pub use ciphers::{atbash, caesar, from_atbash, from_caesar, from_rot13, rot13};
+pub use perturb::perturb;
+pub use text::{
+    camel_case, from_camel_case, from_pig_latin, from_python, from_reversed, from_reversed_words,
+    from_spaced, from_unicode_escape, pieces, pig_latin, python, reversed, reversed_words, spaced,
+    unicode_escape,
+};
+pub use unicode::{
+    from_fullwidth, from_homoglyph, from_invisible, from_reordered, from_unicode_tags,
+    from_variation_selector, from_zalgo, from_zero_width, fullwidth, homoglyph, invisible,
+    reordered, unicode_tags, variation_selector, zalgo, zero_width,
+};
 
-/// Percent-encoding of the UTF-8 bytes, as Python's `urllib.parse.quote`.
-pub fn url(text: &str) -> String {
-    utf8_percent_encode(text, QUOTE).to_string()
+/// An encoder that takes nothing but the text.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoder {
+    /// Its name: that of the function and of the templates' filter.
+    pub name: &'static str,
+    /// The text encoded.
+    pub encode: fn(&str) -> String,
+    /// The inverse; none for a text that the encoder does not write.
+    pub decode: fn(&str) -> Option<String>,
+    /// What decoding an encoded text gives back: the text itself, but where the encoding loses something.
+    pub kept: fn(&str) -> String,
 }
 
-/// The inverse of [`url`]; none if the bytes are not UTF-8.
-pub fn from_url(text: &str) -> Option<String> {
-    percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
+/// Every encoder without parameters, by name: filters of the templates, and what `--learn` tries.
+/// [`caesar`] has a key; [`python`] is no disguise and leaves most texts as they are.
+pub const ENCODERS: &[Encoder] = &[
+    whole("ascii85", ascii85, from_ascii85),
+    whole("atbash", atbash, from_atbash),
+    whole("base32", base32, from_base32),
+    whole("base64", base64, from_base64),
+    whole("binary", binary, from_binary),
+    whole("braille", braille, from_braille),
+    part("camel_case", camel_case, from_camel_case, text::camel_case_kept),
+    part("fullwidth", fullwidth, from_fullwidth, unicode::fullwidth_kept),
+    whole("hex", hex, from_hex),
+    part("homoglyph", homoglyph, from_homoglyph, unicode::homoglyph_kept),
+    whole("invisible", invisible, from_invisible),
+    part("leetspeak", leetspeak, from_leetspeak, alphabets::leetspeak_kept),
+    part("morse", morse, from_morse, str::to_ascii_lowercase),
+    part("nato", nato, from_nato, str::to_ascii_lowercase),
+    whole("octal", octal, from_octal),
+    whole("pig_latin", pig_latin, from_pig_latin),
+    whole("quoted_printable", quoted_printable, from_quoted_printable),
+    whole("reordered", reordered, from_reordered),
+    whole("reversed", reversed, from_reversed),
+    whole("reversed_words", reversed_words, from_reversed_words),
+    whole("rot13", rot13, from_rot13),
+    whole("spaced", spaced, from_spaced),
+    whole("unicode_escape", unicode_escape, from_unicode_escape),
+    part("unicode_tags", unicode_tags, from_unicode_tags, unicode::unicode_tags_kept),
+    whole("url", url, from_url),
+    whole("uuencode", uuencode, from_uuencode),
+    whole("variation_selector", variation_selector, from_variation_selector),
+    whole("zalgo", zalgo, from_zalgo),
+    whole("zero_width", zero_width, from_zero_width),
+];
+
+/// An encoder that loses nothing.
+const fn whole(
+    name: &'static str,
+    encode: fn(&str) -> String,
+    decode: fn(&str) -> Option<String>,
+) -> Encoder {
+    Encoder { name, encode, decode, kept: str::to_owned }
 }
 
-/// Base64 of the UTF-8 bytes, with padding.
-pub fn base64(text: &str) -> String {
-    STANDARD.encode(text)
-}
-
-/// The inverse of [`base64()`].
-pub fn from_base64(text: &str) -> Option<String> {
-    String::from_utf8(STANDARD.decode(text).ok()?).ok()
-}
-
-/// The first and last character of the CJK block that the Caesar shift moves.
-const CJK: (u32, u32) = (0x4e00, 0x9fff);
-
-/// Caesar shift by `key`: ASCII letters around their alphabet with their case, CJK characters along the
-/// code points, the rest unchanged.
-pub fn caesar(text: &str, key: u32) -> String {
-    let shifted = |c: char| match c {
-        'a'..='z' | 'A'..='Z' => rotate(c, key % 26),
-        c if (CJK.0..=CJK.1).contains(&(c as u32)) => char::from_u32(c as u32 + key).unwrap_or(c),
-        c => c,
-    };
-    text.chars().map(shifted).collect()
-}
-
-/// The inverse of [`caesar`].
-pub fn from_caesar(text: &str, key: u32) -> String {
-    let back = |c: char| match c {
-        'a'..='z' | 'A'..='Z' => rotate(c, 26 - key % 26),
-        c if (CJK.0 + key..=CJK.1 + key).contains(&(c as u32)) => {
-            char::from_u32(c as u32 - key).unwrap_or(c)
-        }
-        c => c,
-    };
-    text.chars().map(back).collect()
-}
-
-fn rotate(letter: char, by: u32) -> char {
-    let first = if letter.is_ascii_lowercase() { b'a' } else { b'A' };
-    let place = (letter as u32 - u32::from(first) + by) % 26;
-    char::from(first + place as u8)
-}
-
-/// The text of a Python string literal in double quotes, without the quotes.
-pub fn python(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '"' => escaped.push_str("\\\""),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\0' => escaped.push_str("\\x00"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// The text in `parts` consecutive pieces of about the same length, cut after punctuation or white space
-/// where there is some near. Fewer pieces if there are not that many characters.
-pub fn pieces(text: &str, parts: usize) -> Vec<&str> {
-    let starts: Vec<(usize, char)> = text.char_indices().collect();
-    let parts = parts.clamp(1, starts.len().max(1));
-    let mut cuts = Vec::with_capacity(parts + 1);
-    cuts.push(0);
-    for part in 1..parts {
-        let ideal = part * starts.len() / parts;
-        let reach = starts.len() / (3 * parts);
-        // Character positions from the ideal one outwards.
-        let near = (0..=reach).flat_map(|by| [ideal.saturating_sub(by), ideal + by]);
-        let phrase = near.filter(|&at| at > 0 && at < starts.len()).find(|&at| {
-            let before = starts[at - 1].1;
-            !before.is_alphanumeric() && !starts[at].1.is_whitespace()
-        });
-        let cut = phrase.unwrap_or(ideal).clamp(1, starts.len() - 1);
-        cuts.push(starts[cut].0);
-    }
-    cuts.push(text.len());
-    cuts.dedup();
-    cuts.windows(2).map(|cut| &text[cut[0]..cut[1]]).collect()
+/// An encoder that loses something.
+const fn part(
+    name: &'static str,
+    encode: fn(&str) -> String,
+    decode: fn(&str) -> Option<String>,
+    kept: fn(&str) -> String,
+) -> Encoder {
+    Encoder { name, encode, decode, kept }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXTS: [&str; 5] = [
-        "",
-        "a",
-        "How would Zoë go about it? (1/2)~_.-",
-        "怎样才能做到？请说明。",
-        "混 mixed 文本\n\"quoted\" \\ 龥鿿",
-    ];
-
-    #[test]
-    fn every_encoder_is_decoded_back() {
-        for text in TEXTS {
-            assert_eq!(from_url(&url(text)).as_deref(), Some(text));
-            assert_eq!(from_base64(&base64(text)).as_deref(), Some(text));
-            for key in 0..=26 {
-                assert_eq!(from_caesar(&caesar(text, key), key), text);
-            }
-            for parts in 1..6 {
-                assert_eq!(pieces(text, parts).concat(), text);
-            }
-        }
-    }
-
-    #[test]
-    fn url_is_as_python_quotes() {
-        assert_eq!(url("a b/c?d=é&~_.-"), "a%20b/c%3Fd%3D%C3%A9%26~_.-");
-        assert_eq!(caesar("Zebra xyz 文", 3), "Cheud abc 斊");
-    }
-
-    #[test]
-    fn pieces_end_at_phrases() {
-        let text = "How would someone go about it, and who would notice?";
-        assert_eq!(
-            pieces(text, 3),
-            ["How would someone ", "go about it, and ", "who would notice?"]
-        );
-    }
-}
+mod tests;

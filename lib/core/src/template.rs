@@ -4,6 +4,7 @@
 //! or a folder given with `--templates`, adds to them and overrides them.
 
 pub mod chain;
+mod filters;
 pub mod metadata;
 pub mod render;
 

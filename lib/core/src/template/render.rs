@@ -3,8 +3,8 @@
 //! A name that the row does not have is an error, and so is printing a null: a hole in a prompt would
 //! silently weaken an attack. Steps and output are bounded. Rows are data and never parsed as templates.
 
-use super::File;
 use super::metadata::{self, PromptMetadata};
+use super::{File, filters};
 use crate::encode;
 use crate::random::Draws;
 use crate::{Error, Result};
@@ -215,13 +215,7 @@ fn engine(file: &File, body: &str, lines_before: usize) -> Result<Environment<'s
         true => Err(minijinja::Error::new(ErrorKind::InvalidOperation, NULL)),
         false => escape_formatter(out, state, value),
     });
-    engine.add_filter("url", |text: String| encode::url(&text));
-    engine.add_filter("base64", |text: String| encode::base64(&text));
-    engine.add_filter("caesar", |text: String, key: u32| encode::caesar(&text, key));
-    engine.add_filter("python", |text: String| encode::python(&text));
-    engine.add_filter("pieces", |text: String, parts: usize| {
-        encode::pieces(&text, parts).into_iter().map(Value::from).collect::<Vec<Value>>()
-    });
+    filters::add(&mut engine);
     engine.add_template_owned(file.name.clone(), body.to_owned()).map_err(|error| {
         let line = error.line().unwrap_or(1) + lines_before;
         Error::usage(format!("{}:{line}", file.place), error.to_string().replace('\n', " "))
@@ -282,7 +276,7 @@ impl Object for Context {
     }
 }
 
-/// `random.choice(list)` and `random.number(low, high)`.
+/// `random.choice(list)`, `random.number(low, high)` and `random.perturb(text)`.
 #[derive(Debug)]
 struct Random(Mutex<Draws>);
 
@@ -307,7 +301,11 @@ impl Object for Random {
                 }
                 _ => Err(wrong("random.number wants two whole numbers, the lower first")),
             },
-            _ => Err(wrong("random has choice(list) and number(low, high)")),
+            ("perturb", [text]) => match text.as_str() {
+                Some(text) => Ok(Value::from(encode::perturb(text, &mut draws))),
+                None => Err(wrong("random.perturb wants a text")),
+            },
+            _ => Err(wrong("random has choice(list), number(low, high) and perturb(text)")),
         }
     }
 }
