@@ -6,7 +6,8 @@ use seval_core::expand::{Counts, Step, expand};
 use seval_core::provenance::Stage;
 use seval_core::taxonomy::Taxonomy;
 use seval_core::template::render::Template;
-use seval_core::{Error, Result, Rows, input, output};
+use seval_core::{Error, Result, Rows, input, learn, output};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,6 +56,15 @@ struct Flags {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
+    /// Write the attack templates that a published set was made with, learnt from its base prompts and its
+    /// attack prompts with their `base_id` (one file can be given twice). All pairs are held in memory.
+    #[arg(long, num_args = 2, value_names = ["BASE", "ATTACK"], requires = "into", conflicts_with_all = ["files", "taxonomy", "template", "output"])]
+    learn: Option<Vec<String>>,
+
+    /// The folder that --learn writes into, for --templates; what is there is replaced with --force only.
+    #[arg(long, value_name = "FOLDER", requires = "learn")]
+    into: Option<PathBuf>,
+
     #[command(flatten)]
     output: OutputFlags,
 
@@ -69,6 +79,9 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["attack", "generate"])? {
         return Ok(());
+    }
+    if let (Some([base, attack]), Some(into)) = (flags.learn.as_deref(), &flags.into) {
+        return learn::learn(base, attack, into, flags.output.force);
     }
     let (generate, attack) = templates(&flags)?;
     let mut stage = Stage::new("seval-expand");
