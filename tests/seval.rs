@@ -9,6 +9,7 @@ mod cases;
 mod documents;
 mod edge;
 mod faults;
+mod learn;
 mod pipeline;
 mod run;
 mod s_eval;
