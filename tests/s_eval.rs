@@ -6,7 +6,7 @@ use seval_core::encode::{from_base64, from_caesar, from_url};
 use std::collections::HashMap;
 
 /// The three small files as published, imported into `in.parquet`; none where they are not.
-fn imported() -> Option<(Folder, String)> {
+pub fn imported() -> Option<(Folder, String)> {
     let data = public_data("s-eval")?;
     let folder = Folder::new();
     let files = ["base_risk_en", "base_risk_zh", "attack_zh"];

@@ -10,6 +10,7 @@ mod documents;
 mod edge;
 mod faults;
 mod journal;
+mod learn;
 mod pipeline;
 mod run;
 mod s_eval;

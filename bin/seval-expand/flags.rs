@@ -4,6 +4,7 @@ use crate::model::ModelFlags;
 use clap::Parser;
 use seval_core::cli::{InputFlags, OutputFlags, SharedFlags};
 use seval_core::expand::plan::Price;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,6 +69,15 @@ pub struct Flags {
     /// Decides every random choice in the templates.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+
+    /// Write the attack templates that a published set was made with, learnt from its base prompts and its
+    /// attack prompts with their `base_id` (one file can be given twice). All pairs are held in memory.
+    #[arg(long, num_args = 2, value_names = ["BASE", "ATTACK"], requires = "into", conflicts_with_all = ["files", "taxonomy", "template", "output"])]
+    pub learn: Option<Vec<String>>,
+
+    /// The folder that --learn writes into, for --templates; what is there is replaced with --force only.
+    #[arg(long, value_name = "FOLDER", requires = "learn")]
+    pub into: Option<PathBuf>,
 
     /// Say what would be made and asked, as a table, and do nothing.
     #[arg(long)]

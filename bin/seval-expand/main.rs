@@ -9,7 +9,7 @@ use flags::Flags;
 use seval_core::cli;
 use seval_core::expand::plan;
 use seval_core::provenance::Stage;
-use seval_core::{Result, Rows, output};
+use seval_core::{Result, Rows, learn, output};
 use seval_net::generate;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> Result<()> {
     if flags.shared.shown(&["attack", "generate"])? {
         return Ok(());
+    }
+    if let (Some([base, attack]), Some(into)) = (flags.learn.as_deref(), &flags.into) {
+        return learn::learn(base, attack, into, flags.output.force);
     }
     let mut stage = Stage::new("seval-expand");
     let steps = Steps::find(&flags, &mut stage)?;

@@ -2,7 +2,8 @@
 //!
 //! Rows in and out ([`input`], [`output`], [`rows`]), what they must hold ([`contract`], [`plain`]), the
 //! text files that are the features ([`template`], [`taxonomy`], [`built_in`]), and what the programs do
-//! with rows ([`expand`], [`select`], [`critique`]). [`cli`] is the only place that talks to the terminal.
+//! with rows ([`expand`], [`learn`], [`select`], [`critique`]). [`cli`] is the only place that talks to the
+//! terminal.
 //!
 //! Invariants: nothing here opens a socket or reads a clock; no column that came in is edited; the same
 //! rows, flags and seed give the same bytes, whatever the number of threads.
@@ -17,6 +18,7 @@ pub mod encode;
 pub mod error;
 pub mod expand;
 pub mod input;
+pub mod learn;
 pub mod output;
 pub mod plain;
 pub mod provenance;

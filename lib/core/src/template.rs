@@ -139,7 +139,7 @@ fn on_disk(folder: &Path) -> Result<Vec<File>> {
 }
 
 /// A template larger than this is a mistake.
-const MAX_BYTES: u64 = 4 << 20;
+pub const MAX_BYTES: u64 = 4 << 20;
 
 fn read(path: &Path) -> Result<File> {
     let place = path.to_string_lossy().into_owned();
