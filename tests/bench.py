@@ -27,11 +27,12 @@ def ours(program):
     return os.path.join(BIN, f"seval-{program}")
 
 
-def measured(command):
+def measured(command, discard=False):
     """CPU seconds and peak MiB of one run, which must succeed."""
     null = subprocess.DEVNULL
     # A file, since grep stops at the first match when its output is thrown away.
     with tempfile.TemporaryFile() as out:
+        out = null if discard else out
         process = subprocess.Popen(command, stdin=null, stdout=out, stderr=null)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
@@ -52,6 +53,41 @@ def compare(title, commands):
         cpu = statistics.median(cpu for cpu, _ in figures)
         memory = statistics.median(memory for _, memory in figures)
         print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB  {cpu / base:6.2f} x ours")
+
+
+S_EVAL = ["instruction_jailbreak", "deepinception", "chain_of_utterances", "in_context_attack",
+          "instruction_encryption", "code_injection", "goal_hijacking", "positive_induction",
+          "reverse_induction_fixed", "compositional_instructions_fixed"]
+
+
+def throughput(at):
+    """Rows a second when nobody reads them, and what templating, writing Arrow and writing Parquet cost."""
+    write_prompts(at("t.jsonl"), 200_000)
+    measured([ours("select"), "-q", "--exact", at("t.jsonl"), "-o", at("t.parquet")])
+    with open(at("attack/nobody.j2"), "w", encoding="utf-8") as file:
+        file.write('{#\nabout = "x"\nsource = "x"\nlanguages = ["xx"]\nexample.row = {}\nexample.output = ""\n#}\nx')
+    ten = [flag for number in range(10) for flag in ("-t", at(f"attack/t{number}.j2"))]
+    s_eval = [flag for name in S_EVAL for flag in ("-t", name)]
+    expand = [ours("expand"), "-q", at("t.parquet")]
+    cases = {
+        "reading, and no template": ([*expand, "-t", at("attack/nobody.j2")], 0),
+        "ten templates of text": ([*expand, "--only-new", *ten], 2_000_000),
+        "S-Eval's ten attacks": ([*expand, "--only-new", *s_eval], 2_000_000),
+        "ten, to an Arrow file": ([*expand, "--only-new", *ten, "-o", at("t.arrow")], 2_000_000),
+        "ten, to zstd Parquet": ([*expand, "--only-new", *ten, "-o", at("t10.parquet")], 2_000_000),
+    }
+    print("\nthroughput: 200,000 prompts, standard output to /dev/null as an Arrow stream")
+    costs = {}
+    for name, (command, rows) in cases.items():
+        runs = [measured(command, discard=True) for _ in range(ROUNDS)]
+        cpu = costs[name] = statistics.median(cpu for cpu, _ in runs)
+        memory = statistics.median(memory for _, memory in runs)
+        rate = f"{rows / cpu:12,.0f} rows a CPU second" if rows else ""
+        print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB {rate}")
+    read, text, _, arrow, parquet = costs.values()
+    parts = {"reading": read, "templating, ids, hashes": text - read, "encoding and writing": parquet - text}
+    shares = ", ".join(f"{name} {100 * cost / parquet:.0f} %" for name, cost in parts.items())
+    print(f"  where the time to Parquet goes: {shares} (to Arrow: {100 * (arrow - text) / arrow:.0f} % writing)")
 
 
 def has(module):
@@ -152,6 +188,8 @@ def run(at):
     if has("pyarrow") and has("jinja2"):
         commands["Python jinja2"] = [*python, PYTHON_EXPAND, *arguments, "jinja2"]
     compare("templating: 20,000 prompts x 10 templates to zstd Parquet; ours also ids, links and hashes", commands)
+
+    throughput(at)
 
     query = [ours("query"), "-q", "-m", "sim:*", at("o.parquet"), "-o", at("r.parquet")]
     compare("simulated targets: 1,000,000 responses", {"seval-query -m 'sim:*'": query})

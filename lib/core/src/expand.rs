@@ -24,12 +24,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use columns::{Building, assemble};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Rows that one step makes at the most, so that memory stays bounded however many templates there are.
-const STEP_ROWS: usize = 8192;
-/// The same in bytes of templates, which are the smaller part of what they write.
+const STEP_ROWS: usize = 2048;
+/// The same in bytes of templates, which are the smaller part of what they write; but for templates that
+/// hold more than they write, so that a step makes at least [`FEW_ROWS`].
 const STEP_BYTES: usize = 8 << 20;
+const FEW_ROWS: usize = 64;
 /// What to do about rows without a prompt.
 pub const WITHOUT_PROMPT: &str =
     "leave such rows out: seval-agg --sql 'SELECT * FROM input WHERE prompt IS NOT NULL'";
@@ -65,6 +67,8 @@ pub struct Expansion {
     step: Step,
     seed: u64,
     chosen: Option<Chosen>,
+    /// Bytes of the prompts that the last step made, which the next will be near.
+    bytes: AtomicUsize,
     /// The columns of the rows that it makes.
     pub schema: SchemaRef,
     /// What it has done so far.
@@ -99,7 +103,15 @@ impl Expansion {
         }
         let messages = chains.iter().any(Chain::makes_messages);
         let schema = output_schema(input, step, messages)?;
-        Ok(Self { chains, step, seed, chosen: None, schema, counts: Arc::default() })
+        Ok(Self {
+            chains,
+            step,
+            seed,
+            chosen: None,
+            bytes: AtomicUsize::new(0),
+            schema,
+            counts: Arc::default(),
+        })
     }
 
     /// Applies to each row of a taxonomy only the chains chosen for it.
@@ -117,7 +129,8 @@ impl Expansion {
     pub fn step_rows(&self) -> usize {
         let files = self.chains.iter().flat_map(Chain::files);
         let bytes: usize = files.map(|file| file.text.len()).sum();
-        (STEP_ROWS / (self.chains.len() + 1)).min(STEP_BYTES / bytes.max(1)).max(1)
+        let made = STEP_ROWS.min(STEP_BYTES / bytes.max(1)).max(FEW_ROWS);
+        (made / (self.chains.len() + 1)).max(1)
     }
 
     /// What is to be asked for the rows of a batch: row by row, in the order of the chains.
@@ -139,7 +152,9 @@ impl Expansion {
     pub fn rows(&self, batch: &RecordBatch, replies: Vec<Vec<String>>) -> Result<RecordBatch> {
         let rows = Applicable::new(batch)?;
         let mut replies = replies.into_iter();
-        let mut building = Building::new(self.schema.index_of("messages").is_ok());
+        let expected = batch.num_rows() * (self.chains.len() + 1);
+        let messages = self.schema.index_of("messages").is_ok();
+        let mut building = Building::new(expected, self.bytes.load(Relaxed), messages);
         let (mut text, mut passed) = (String::new(), 0);
         for row in 0..batch.num_rows() {
             if self.step == Step::Attack {
@@ -172,6 +187,7 @@ impl Expansion {
         self.counts.read.fetch_add(batch.num_rows() as u64, Relaxed);
         self.counts.passed.fetch_add(passed, Relaxed);
         self.counts.made.fetch_add(building.made(), Relaxed);
+        self.bytes.store(building.bytes(), Relaxed);
         assemble(&rows, &self.schema, &self.chains, self.step, building)
     }
 

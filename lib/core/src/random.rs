@@ -32,12 +32,21 @@ impl Draws {
 
 /// A content id: 32 hex digits of xxh3-128 of the text.
 pub fn content_id(text: &str) -> String {
-    format!("{:032x}", xxh3_128(text.as_bytes()))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let hash = xxh3_128(text.as_bytes());
+    let digit = |at: u32| char::from(DIGITS[(hash >> (4 * at)) as usize & 15]);
+    (0..32).rev().map(digit).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_the_hash_in_hex() {
+        let hash = xxh3_128(b"How?");
+        assert_eq!(content_id("How?"), format!("{hash:032x}"));
+    }
 
     #[test]
     fn draws_are_uniform_and_repeatable() {

@@ -4,13 +4,14 @@
 //! or a folder given with `--templates`, adds to them and overrides them.
 
 pub mod chain;
+mod constants;
 mod filters;
 pub mod metadata;
 pub mod render;
 
 use crate::provenance::text_hash;
 use crate::{Error, Result, built_in};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A template's text, found but not parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Library {
             if !folder.is_dir() {
                 return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates"));
             }
-            files.extend(on_disk(&folder.join(kind))?);
+            files.extend(on_disk(folder, kind)?);
         }
         let root = format!("templates/{kind}/");
         for (path, text) in built_in::under(&root) {
@@ -124,13 +125,29 @@ pub fn about(file: &File) -> String {
     words.split_inclusive(". ").next().unwrap_or_default().trim().to_owned()
 }
 
-fn on_disk(folder: &Path) -> Result<Vec<File>> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+/// The templates in a folder of `root`. What a link leads to outside of `root` is none of them: whoever
+/// wrote the folder would choose which files of yours go to a model.
+fn on_disk(root: &Path, kind: &str) -> Result<Vec<File>> {
+    let folder = root.join(kind);
+    if Path::new(kind).components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(Error::usage(kind, "leads out of the folder of templates")
+            .hint("name a template as folder/name, or give a path with its extension"));
+    }
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let inside = |path: &Path| match (path.canonicalize(), root.canonicalize()) {
+        (Ok(path), Ok(root)) => path.starts_with(root),
+        _ => false,
+    };
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| Error::io(folder.to_string_lossy(), &error))?.path();
         let known =
             path.extension().is_some_and(|end| ["j2", "sql", "toml"].iter().any(|e| end == *e));
+        if known && !inside(&path) {
+            let place = path.to_string_lossy();
+            return Err(Error::usage(place, "is a link out of the folder of templates")
+                .hint("copy the file into the folder"));
+        }
         if known {
             files.push(read(&path)?);
         }
@@ -162,4 +179,27 @@ fn read(path: &Path) -> Result<File> {
 
 fn stem_of(path: &str) -> String {
     path.rsplit_once('.').map_or(path, |(stem, _)| stem).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_templates_ends_at_its_own_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library { folder: Some(folder.path().join("mine")) };
+        std::fs::create_dir_all(folder.path().join("mine/attack")).unwrap();
+        let says = |wanted: &str| library.find(&["attack"], wanted).unwrap_err().to_string();
+        std::fs::write(folder.path().join("secret.j2"), "key").unwrap();
+        assert!(says("../secret").contains("leads out of the folder"), "{}", says("../secret"));
+        assert!(says("attack/../../secret").contains("no template has this name"));
+        let within = folder.path().join("mine/attack/a.j2");
+        std::fs::write(&within, "{# #}").unwrap();
+        std::os::unix::fs::symlink(&within, folder.path().join("mine/attack/b.j2")).unwrap();
+        assert_eq!(library.find(&["attack"], "b").unwrap()[0].name, "attack/b");
+        let outside = folder.path().join("secret.j2");
+        std::os::unix::fs::symlink(outside, folder.path().join("mine/attack/c.j2")).unwrap();
+        assert!(says("c").contains("is a link out of the folder"), "{}", says("c"));
+    }
 }

@@ -24,11 +24,12 @@ pub struct Building {
 }
 
 impl Building {
-    pub fn new(messages: bool) -> Self {
+    /// For about so many rows, whose prompts have about so many bytes.
+    pub fn new(rows: usize, bytes: usize, messages: bool) -> Self {
         Self {
-            origins: Vec::new(),
-            ids: StringBuilder::new(),
-            prompts: StringBuilder::new(),
+            origins: Vec::with_capacity(rows),
+            ids: StringBuilder::with_capacity(rows, rows * 32),
+            prompts: StringBuilder::with_capacity(rows, bytes + bytes / 8),
             messages: messages.then(Vec::new),
         }
     }
@@ -66,6 +67,11 @@ impl Building {
             messages.push(turns);
         }
         Ok(())
+    }
+
+    /// Bytes of the prompts so far.
+    pub fn bytes(&self) -> usize {
+        self.prompts.values_slice().len()
     }
 
     /// New prompts so far.

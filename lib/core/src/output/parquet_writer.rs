@@ -28,7 +28,7 @@ use std::thread::JoinHandle;
 
 /// A row group is closed at this many rows, or at about this many bytes in memory.
 const GROUP_ROWS: usize = 100_000;
-const GROUP_BYTES: usize = 32 << 20;
+const GROUP_BYTES: usize = 24 << 20;
 /// Values looked at to see whether they repeat.
 const SAMPLE: usize = 4096;
 
@@ -46,7 +46,8 @@ pub struct ParquetWriter {
 impl ParquetWriter {
     /// A writer to `place`; `metadata` goes into the footer.
     pub fn new(place: Bytes, schema: SchemaRef, metadata: HashMap<String, String>) -> Result<Self> {
-        let (groups, receive) = sync_channel::<Vec<RecordBatch>>(1);
+        // No queue: one group is gathered while another is encoded, and no third one waits.
+        let (groups, receive) = sync_channel::<Vec<RecordBatch>>(0);
         let sums = Checksums::new(&schema);
         let mut encoder = Encoder { place: Some(place), schema, metadata, file: None };
         let encoder = std::thread::Builder::new()

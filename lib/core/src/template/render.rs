@@ -4,7 +4,7 @@
 //! silently weaken an attack. Steps and output are bounded. Rows are data and never parsed as templates.
 
 use super::metadata::{self, PromptMetadata};
-use super::{File, filters};
+use super::{File, constants, filters};
 use crate::encode;
 use crate::random::Draws;
 use crate::{Error, Result};
@@ -216,7 +216,8 @@ fn engine(file: &File, body: &str, lines_before: usize) -> Result<Environment<'s
         false => escape_formatter(out, state, value),
     });
     filters::add(&mut engine);
-    engine.add_template_owned(file.name.clone(), body.to_owned()).map_err(|error| {
+    let body = constants::hoist(&mut engine, body);
+    engine.add_template_owned(file.name.clone(), body).map_err(|error| {
         let line = error.line().unwrap_or(1) + lines_before;
         Error::usage(format!("{}:{line}", file.place), error.to_string().replace('\n', " "))
     })?;
