@@ -19,6 +19,10 @@ help: ## Show this list
 
 # ---- the demonstration: own taxonomy → prompts → attacks → dedup → simulated targets → rules → report
 
+# S-Eval's ten attacks, as far as they need no generation model.
+ATTACKS := instruction_jailbreak deepinception chain_of_utterances in_context_attack \
+           instruction_encryption code_injection goal_hijacking positive_induction \
+           reverse_induction_fixed compositional_instructions_fixed
 MODELS := sim:cautious sim:balanced sim:permissive
 STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
           $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet
@@ -44,13 +48,13 @@ $(R):
 	@mkdir -p $@
 
 $(R)/prompts.parquet: $(BIN)/seval-expand | $(R)
-	seval-expand --taxonomy s-eval -o $@
+	seval-expand --taxonomy s-eval --total 1000 -o $@
 
 $(R)/distinct.parquet: $(R)/prompts.parquet
 	seval-select --exact --rejects $(R)/dropped.parquet $< -o $@
 
 $(R)/attacks.parquet: $(R)/distinct.parquet
-	seval-expand -t 'attack/*' $< -o $@
+	seval-expand $(ATTACKS:%=-t %) $< -o $@
 
 $(R)/responses.parquet: $(R)/attacks.parquet
 	seval-query $(MODELS:%=-m %) $< -o $@

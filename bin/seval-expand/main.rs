@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<()> {
-    if flags.shared.shown(&["attack", "generate"])? {
+    if flags.shared.shown(&["attack", "generate", "taxonomy"])? {
         return Ok(());
     }
     if let (Some([base, attack]), Some(into)) = (flags.learn.as_deref(), &flags.into) {

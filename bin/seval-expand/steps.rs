@@ -85,7 +85,7 @@ impl Steps {
         mut generate: Vec<Chain>,
         stage: &mut Stage,
     ) -> Result<()> {
-        let taxonomy = Taxonomy::find(name)?;
+        let taxonomy = Taxonomy::find(&flags.shared.template_library(), name)?;
         stage.files.insert(format!("taxonomy/{}", taxonomy.name), taxonomy.hash.clone());
         let mut languages = flags.language.clone();
         languages.sort();

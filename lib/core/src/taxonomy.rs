@@ -8,10 +8,10 @@ pub use quota::{Quota, Short};
 pub use rows::LeafRequests;
 
 use crate::provenance::text_hash;
-use crate::{Error, Result, built_in};
+use crate::template::{Library, TAXONOMY};
+use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 use toml::Spanned;
 
 /// The columns that hold the first levels of a taxonomy; deeper ones are `risk_level_5` and so on.
@@ -91,11 +91,10 @@ impl Risk {
 }
 
 impl Taxonomy {
-    /// A built-in taxonomy by its name, or a file.
-    pub fn find(wanted: &str) -> Result<Self> {
-        let (place, text) = source(wanted)?;
-        let name = Path::new(&place).file_stem().unwrap_or_default().to_string_lossy();
-        Self::parse(&text, &name, &place)
+    /// A taxonomy by its name, or a file.
+    pub fn find(library: &Library, wanted: &str) -> Result<Self> {
+        let file = library.get(&[TAXONOMY], wanted)?;
+        Self::parse(&file.text, file.stem(), &file.place)
     }
 
     fn parse(text: &str, name: &str, place: &str) -> Result<Self> {
@@ -198,28 +197,6 @@ impl Taxonomy {
         path.reverse();
         path
     }
-}
-
-/// The place and text of a taxonomy: built-in by name, or a file.
-pub fn source(wanted: &str) -> Result<(String, String)> {
-    if Path::new(wanted).extension().is_some() {
-        let text = std::fs::read_to_string(wanted)
-            .map_err(|error| Error { kind: crate::Kind::Usage, ..Error::io(wanted, &error) })?;
-        return Ok((wanted.to_owned(), text));
-    }
-    let place = format!("schemas/taxonomy/{wanted}.toml");
-    let text = built_in::text(&place).ok_or_else(|| {
-        Error::usage(wanted, "no taxonomy has this name")
-            .hint(format!("there are: {}; or name a file", names().join(", ")))
-    })?;
-    Ok((place, text.to_owned()))
-}
-
-/// The built-in taxonomies.
-pub fn names() -> Vec<&'static str> {
-    built_in::under("schemas/taxonomy/")
-        .filter_map(|(path, _)| path.rsplit('/').next()?.strip_suffix(".toml"))
-        .collect()
 }
 
 #[cfg(test)]

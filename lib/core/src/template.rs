@@ -46,6 +46,9 @@ impl File {
     }
 }
 
+/// The kind of file that is no template but listed and shown like one.
+pub const TAXONOMY: &str = "taxonomy";
+
 /// Where templates are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
@@ -63,9 +66,10 @@ impl Library {
             }
             files.extend(on_disk(folder, kind)?);
         }
-        let root = format!("templates/{kind}/");
-        for (path, text) in built_in::under(&root) {
-            let name = stem_of(path.trim_start_matches("templates/"));
+        // Taxonomies stand with the schemas, since they are reviewed like those.
+        let root = if kind == TAXONOMY { "schemas/" } else { "templates/" };
+        for (path, text) in built_in::under(&format!("{root}{kind}/")) {
+            let name = stem_of(path.trim_start_matches(root));
             if !files.iter().any(|file: &File| file.name == name) {
                 files.push(File { name, place: path.to_owned(), text: text.to_owned() });
             }

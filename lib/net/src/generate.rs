@@ -131,14 +131,14 @@ pub fn emit(
     out: impl Write,
 ) -> Result<u64> {
     let mut lines = batch::Requests::new(out);
-    let (send, _receive) = mpsc::channel();
     let requests = Requests {
         batches: rows.cut(expansion.step_rows()).batches,
         expansion: Arc::new(expansion),
         settings,
         asked: HashMap::new(),
         ready: VecDeque::new(),
-        sent: send,
+        // Nobody takes the batches.
+        sent: mpsc::channel().0,
     };
     for request in requests {
         lines.write(model, &request?)?;

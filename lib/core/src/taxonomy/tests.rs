@@ -13,7 +13,7 @@ fn says(risks: &str) -> String {
 /// SPEC §1.2: 8 dimensions, 25 categories; 102 leaves.
 #[test]
 fn s_eval_has_the_shape_of_the_paper() {
-    let taxonomy = Taxonomy::find("s-eval").unwrap();
+    let taxonomy = Taxonomy::find(&Library::default(), "s-eval").unwrap();
     let depth =
         |wanted| (0..taxonomy.risks.len()).filter(|&r| taxonomy.path(r).len() == wanted).count();
     assert_eq!([depth(1), depth(2), depth(3), depth(4)], [8, 25, 56, 52]);
