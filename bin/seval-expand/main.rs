@@ -1,6 +1,7 @@
 //! seval-expand: rows × templates → prompt rows.
 
 mod flags;
+mod languages;
 #[path = "../model.rs"]
 mod model;
 mod steps;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<()> {
-    if flags.shared.shown(&["attack", "generate"])? {
+    if flags.shared.shown(&["attack", "generate", "taxonomy"])? {
         return Ok(());
     }
     if let (Some([base, attack]), Some(into)) = (flags.learn.as_deref(), &flags.into) {

@@ -8,6 +8,7 @@ pub use quota::{Quota, Short};
 pub use rows::LeafRequests;
 
 use crate::provenance::text_hash;
+use crate::template::File;
 use crate::{Error, Result, built_in};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,6 +23,9 @@ pub const LEVELS: [&str; 4] =
 pub fn level_name(level: usize) -> String {
     LEVELS.get(level).map_or_else(|| format!("risk_level_{}", level + 1), |&name| name.to_owned())
 }
+
+/// Where an example of the form is.
+const EXAMPLE: &str = "see seval-expand --show taxonomy/s-eval";
 
 /// A tree of risks.
 #[derive(Clone, Debug, Deserialize)]
@@ -103,6 +107,7 @@ impl Taxonomy {
         let mut taxonomy: Self = toml::from_str(text).map_err(|error| {
             let line = line(error.span().map_or(0, |span| span.start));
             Error::usage(format!("{place}:{line}"), error.message().replace('\n', " "))
+                .hint(EXAMPLE)
         })?;
         (taxonomy.name, taxonomy.hash) = (name.to_owned(), text_hash(text));
         let at =
@@ -110,9 +115,8 @@ impl Taxonomy {
         taxonomy.parents = taxonomy.link(&at)?;
         taxonomy.check(&at)?;
         if taxonomy.leaves().all(|leaf| taxonomy.risks[leaf].topics.is_empty()) {
-            return Err(Error::usage(place, "no risk has topics").hint(
-                "give leaves `topics.en = [\"…\"]`; see seval-expand --show taxonomy/s-eval",
-            ));
+            return Err(Error::usage(place, "no risk has topics")
+                .hint(format!("give leaves `topics.en = [\"…\"]`; {EXAMPLE}")));
         }
         Ok(taxonomy)
     }
@@ -122,8 +126,10 @@ impl Taxonomy {
         let mut known: HashMap<&str, usize> = HashMap::new();
         for (index, risk) in self.risks.iter().enumerate() {
             if let Some(first) = known.insert(risk.id(), index) {
-                return Err(Error::usage(at(risk), "the id stands twice")
-                    .hint(format!("first at {}", at(&self.risks[first]))));
+                return Err(Error::usage(at(risk), "the id stands twice").hint(format!(
+                    "give one of the two another; first at {}",
+                    at(&self.risks[first])
+                )));
             }
         }
         let parent = |risk: &Risk| match risk.parent_id() {
@@ -157,7 +163,8 @@ impl Taxonomy {
                 return Err(Error::usage(
                     at(above),
                     format!("it has topics, but `{}` is below it: only leaves have", risk.id()),
-                ));
+                )
+                .hint("give them to a leaf of their own"));
             }
             let mut lengths = risk.topics.values().map(Vec::len);
             if let Some(first) = lengths.next()
@@ -171,7 +178,17 @@ impl Taxonomy {
             }
             let wrong = |weight: f64| !weight.is_finite() || weight < 0.0;
             if risk.weight.is_some_and(wrong) {
-                return Err(Error::usage(at(risk), "a weight is a number of at least 0"));
+                return Err(Error::usage(at(risk), "the weight is no number of at least 0")
+                    .hint("a share of 1 is usual"));
+            }
+            for (language, topics) in &risk.topics {
+                let mut known = HashSet::new();
+                let wrong = topics.iter().find(|t| t.trim().is_empty() || !known.insert(*t));
+                if let Some(topic) = wrong {
+                    let what =
+                        format!("the topic \"{topic}\" in `{language}` is empty or stands twice");
+                    return Err(Error::usage(at(risk), what).hint("each topic says something else"));
+                }
             }
             let sibling = |other: &usize| self.parents[*other] == self.parents[index];
             let unlike = |other: usize| self.risks[other].weight.is_some() != risk.weight.is_some();
@@ -203,8 +220,10 @@ impl Taxonomy {
 /// The place and text of a taxonomy: built-in by name, or a file.
 pub fn source(wanted: &str) -> Result<(String, String)> {
     if Path::new(wanted).extension().is_some() {
-        let text = std::fs::read_to_string(wanted)
-            .map_err(|error| Error { kind: crate::Kind::Usage, ..Error::io(wanted, &error) })?;
+        let text = std::fs::read_to_string(wanted).map_err(|error| {
+            let error = Error { kind: crate::Kind::Usage, ..Error::io(wanted, &error) };
+            error.hint(format!("built-in taxonomies are: {}", names().join(", ")))
+        })?;
         return Ok((wanted.to_owned(), text));
     }
     let place = format!("schemas/taxonomy/{wanted}.toml");
@@ -215,7 +234,15 @@ pub fn source(wanted: &str) -> Result<(String, String)> {
     Ok((place, text.to_owned()))
 }
 
-/// The built-in taxonomies.
+/// The built-in taxonomies as files.
+pub fn built_in() -> Vec<File> {
+    let found = names().into_iter().filter_map(|name| Some((name, source(name).ok()?)));
+    found
+        .map(|(name, (place, text))| File { name: format!("taxonomy/{name}"), place, text })
+        .collect()
+}
+
+/// The names of the built-in taxonomies.
 pub fn names() -> Vec<&'static str> {
     built_in::under("schemas/taxonomy/")
         .filter_map(|(path, _)| path.rsplit('/').next()?.strip_suffix(".toml"))

@@ -6,6 +6,7 @@
 pub mod chain;
 mod filters;
 pub mod metadata;
+mod near;
 pub mod render;
 
 use crate::provenance::text_hash;
@@ -45,6 +46,9 @@ impl File {
     }
 }
 
+/// How many names an error message lists.
+const SHOWN: usize = 12;
+
 /// Where templates are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
@@ -58,7 +62,8 @@ impl Library {
         let mut files = Vec::new();
         if let Some(folder) = &self.folder {
             if !folder.is_dir() {
-                return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates"));
+                return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates")
+                    .hint("give one that holds attack/ or another folder of such a name"));
             }
             files.extend(on_disk(&folder.join(kind))?);
         }
@@ -86,8 +91,14 @@ impl Library {
         };
         let mut known = Vec::new();
         for name in &names {
-            let pattern = glob::Pattern::new(name).map_err(|error| Error::usage(wanted, error))?;
-            let files = self.list(name.split('/').next().unwrap_or_default())?;
+            let pattern = glob::Pattern::new(name).map_err(|error| {
+                Error::usage(wanted, error.msg).hint("a pattern is such as 'attack/*' or 'base??'")
+            })?;
+            let kind = name.split('/').next().unwrap_or_default();
+            let files = self.list(kind)?;
+            if !kinds.contains(&kind) {
+                continue;
+            }
             known.extend(files.iter().map(|file| file.name.clone()));
             let found: Vec<File> =
                 files.into_iter().filter(|file| pattern.matches(&file.name)).collect();
@@ -95,9 +106,17 @@ impl Library {
                 return Ok(found);
             }
         }
-        let known = match known.is_empty() {
-            true => format!("there are templates in {}/ only", kinds.join("/, ")),
-            false => format!("there are: {}", known.join(", ")),
+        if path.extension().is_some_and(|end| ["j2", "sql", "toml"].iter().any(|e| end == *e)) {
+            return Err(Error::usage(wanted, "there is no such file")
+                .hint("a built-in template is named without its extension; --list shows them"));
+        }
+        let known = match known.len() {
+            0 => format!("there are templates in {}/ only", kinds.join("/, ")),
+            1..=SHOWN => format!("there are: {}", known.join(", ")),
+            _ => match near::nearest(wanted, &known) {
+                Some(near) => format!("did you mean {near}? --list shows all"),
+                None => "--list shows those there are".into(),
+            },
         };
         Err(Error::usage(wanted, "no template has this name").hint(known))
     }
@@ -114,7 +133,7 @@ impl Library {
 
 /// The first sentence a template says of itself; empty if it cannot be read.
 pub fn about(file: &File) -> String {
-    let table: Option<toml::Table> = match file.text.as_bytes() {
+    let table: Option<toml::Table> = match file.text.trim_start_matches('\u{feff}').as_bytes() {
         [b'{', b'#', ..] => metadata::jinja(file).ok().map(|parts| parts.metadata),
         [b'/', b'*', ..] => metadata::sql(file).ok().map(|parts| parts.metadata),
         _ => toml::from_str(&file.text).ok(),

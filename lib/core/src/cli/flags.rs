@@ -2,6 +2,7 @@
 
 use super::LEVEL;
 use crate::output::{self, Format};
+use crate::taxonomy;
 use crate::template::Library;
 use crate::{Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches};
@@ -122,13 +123,21 @@ impl SharedFlags {
     pub fn shown(&self, kinds: &[&str]) -> Result<bool> {
         let library = self.template_library();
         if let Some(name) = &self.show {
-            print(&library.get(kinds, name)?.text)?;
+            let taxonomy = name.strip_prefix("taxonomy/").filter(|_| kinds.contains(&"taxonomy"));
+            print(&match taxonomy {
+                Some(taxonomy) => taxonomy::source(taxonomy)?.1,
+                None => library.get(kinds, name)?.text,
+            })?;
             return Ok(true);
         }
         if self.list {
             let mut lines = String::new();
             for kind in kinds {
-                for file in library.list(kind)? {
+                let files = match *kind {
+                    "taxonomy" => taxonomy::built_in(),
+                    _ => library.list(kind)?,
+                };
+                for file in files {
                     lines.push_str(&format!(
                         "{:36} {}\n",
                         file.name,
