@@ -8,8 +8,9 @@ use crate::server::{chat, serve};
 /// The files that the examples read.
 fn prepared() -> Folder {
     let folder = Folder::new();
-    folder.ok("seval-expand -q --taxonomy s-eval -o prompts.parquet");
-    folder.ok("seval-expand -q prompts.parquet -t 'attack/*' | seval-query -q -m sim: -o responses.parquet");
+    folder.ok("seval-expand -q --taxonomy s-eval --total 200 -o prompts.parquet");
+    folder.ok("seval-expand -q prompts.parquet -t deepinception -t code_injection | \
+         seval-query -q -m sim: -o responses.parquet");
     folder.ok("seval-critique -q -c rules responses.parquet -o verdicts.parquet");
     let row = r#"{"traceid":"0","risk_type":"Cybersecurity","prompt":"How?","ext":"{\"model\":\"base_risk\"}"}"#;
     folder.write("items.jsonl", format!("{row}\n"));

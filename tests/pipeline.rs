@@ -13,8 +13,8 @@ fn lines(text: &str) -> Vec<Value> {
 #[test]
 fn taxonomy_to_leaderboard_through_one_pipe() {
     let folder = Folder::new();
-    let line = "seval-expand -q --taxonomy s-eval | seval-select -q --exact | \
-        seval-expand -q -t 'attack/*' | seval-query -q -m sim:balanced -m sim:permissive | \
+    let line = "seval-expand -q --taxonomy s-eval --total 400 | seval-select -q --exact | \
+        seval-expand -q -t deepinception -t code_injection -t instruction_encryption | seval-query -q -m sim:balanced -m sim:permissive | \
         seval-critique -q -c rules | seval-agg --metric leaderboard --format jsonl";
     let rows = lines(&folder.ok(line));
     // Two models in two languages and in both together.
@@ -58,7 +58,8 @@ fn every_stage_keeps_every_column_it_was_given() {
 #[test]
 fn what_is_written_is_what_the_contracts_say() {
     let folder = Folder::new();
-    folder.ok("seval-expand -q --taxonomy s-eval | seval-query -q -m sim: | seval-critique -q -c rules -o v.parquet");
+    folder.ok("seval-expand -q --taxonomy s-eval --per-leaf 1 -t 'generate/*' -t 'attack/*' | \
+         seval-query -q -m sim: | seval-critique -q -c rules -o v.parquet");
     let contracts = [Contract::prompts(), Contract::responses(), Contract::verdicts()];
     for column in contracts.into_iter().flat_map(|contract| contract.unwrap().columns) {
         let name = &column.name;
@@ -99,7 +100,8 @@ fn one_thread_or_two_the_bytes_are_the_same() {
     for threads in ["1", "2"] {
         let j = format!("-q -j {threads}");
         folder.ok(&format!(
-            "seval-expand {j} --taxonomy s-eval -t 'generate/*' -t 'attack/*' -o a{threads}.parquet"
+            "seval-expand {j} --taxonomy s-eval --per-leaf 1 -t 'generate/*' -t 'attack/*' \
+             -t 'past_tense|base64' -o a{threads}.parquet"
         ));
         folder.ok(&format!("seval-select {j} --exact a1.parquet -o b{threads}.parquet"));
         folder.ok(&format!("seval-query {j} -m 'sim:*' b1.parquet -o c{threads}.parquet"));
@@ -142,7 +144,8 @@ fn memory_does_not_grow_with_the_rows() {
 #[test]
 fn the_history_of_a_file_names_every_program_and_template() {
     let folder = Folder::new();
-    folder.ok("seval-expand -q --taxonomy s-eval | seval-expand -q -t deepinception -o a.arrow");
+    folder.ok("seval-expand -q --taxonomy s-eval --total 100 | \
+         seval-expand -q -t deepinception -o a.arrow");
     folder.ok("seval-query -q -m sim: a.arrow | seval-critique -q -c rules -o v.parquet");
     let bytes = folder.read("v.parquet");
     let text = String::from_utf8_lossy(&bytes);
@@ -189,11 +192,12 @@ fn other_readers_open_every_file() {
         return;
     }
     eprintln!("readers: {readers}");
-    folder.ok("seval-expand -q --taxonomy s-eval --language en -o prompts.parquet");
+    folder.ok("seval-expand -q --taxonomy s-eval --per-leaf 2 --language en -o prompts.parquet");
     folder.ok(
         "seval-select -q --exact prompts.parquet --rejects dropped.parquet -o distinct.parquet",
     );
-    folder.ok("seval-expand -q -t 'attack/*' distinct.parquet -o attacks.parquet");
+    let attacks = "-t deepinception -t 'past_tense|base64' -t multi_turn_gradual -t zero_width";
+    folder.ok(&format!("seval-expand -q {attacks} distinct.parquet -o attacks.parquet"));
     folder.ok("seval-query -q -m 'sim:*' attacks.parquet -o responses.parquet");
     folder.ok("seval-critique -q -c rules responses.parquet -o verdicts.parquet");
     folder.ok("seval-agg -q --metric attack verdicts.parquet -o attack.parquet");

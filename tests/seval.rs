@@ -5,6 +5,7 @@
 // A test that cannot go on panics, and what it did not check goes to standard error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod attacks;
 mod cases;
 mod documents;
 mod edge;
@@ -12,6 +13,7 @@ mod faults;
 mod journal;
 mod learn;
 mod pipeline;
+mod prompts;
 mod run;
 mod s_eval;
 mod server;

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ seval-expand --taxonomy s-eval -o prompts.parquet
-  $ seval-expand --taxonomy s-eval --total 1000 --language en --format jsonl
+  $ seval-expand --taxonomy s-eval --total 200 -o prompts.parquet
+  $ seval-expand --taxonomy s-eval --per-leaf 3 --language en --format jsonl
   $ seval-expand prompts.parquet -t 'attack/*' -o attacks.parquet
   $ seval-expand prompts.parquet -t 'past_tense|base64' --only-new -o two.jsonl
   $ seval-expand prompts.parquet -t 'attack/*' --plan --format md
@@ -49,17 +49,23 @@ pub struct Flags {
     pub template: Vec<String>,
 
     /// Languages of base prompts.
-    #[arg(long, value_delimiter = ',', default_value = "en,zh")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "en,zh",
+        requires = "taxonomy",
+        conflicts_with = "files"
+    )]
     pub language: Vec<String>,
 
     /// Base prompts of each leaf and language. Without it and --total: all there are; of a generation
     /// model, 10.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
     pub per_leaf: Option<usize>,
 
     /// Base prompts in all, in each language, shared out by the `weight` of the risks; what a risk cannot
     /// give goes to those beside it, and is said.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
     pub total: Option<usize>,
 
     /// Leave out the rows that came in; only new prompts go on.

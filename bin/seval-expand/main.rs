@@ -1,6 +1,7 @@
 //! seval-expand: rows × templates → prompt rows.
 
 mod flags;
+mod languages;
 #[path = "../model.rs"]
 mod model;
 mod steps;

@@ -1,6 +1,7 @@
 //! The two steps of a run, base prompts and attacks, from the command line to rows.
 
 use crate::flags::Flags;
+use crate::languages::{say_silent, say_total, spoken_by};
 use seval_core::expand::examples::Examples;
 use seval_core::expand::plan::{self, Lines};
 use seval_core::expand::rejects::Rejects;
@@ -95,6 +96,7 @@ impl Steps {
             generate.retain(|chain| chain.reply().is_none());
             stage.record(&generate);
         }
+        spoken_by(&generate, &mut languages)?;
         let quota = Quota { per_leaf: flags.per_leaf, total: flags.total };
         let (asking, given): (Vec<Chain>, Vec<Chain>) =
             generate.into_iter().partition(|chain| chain.reply().is_some());
@@ -104,8 +106,20 @@ impl Steps {
             let spoken = |chain: &Chain| languages.iter().all(|l| chain.speaks(Some(l)));
             let all: Vec<usize> = (0..given.len()).filter(|&at| spoken(&given[at])).collect();
             let limited = quota.per_leaf.is_some() || quota.total.is_some();
+            if limited && all.is_empty() {
+                let what = format!("none is in all of {}", languages.join(", "));
+                return Err(Error::usage("--template", what).hint(
+                    "a quota takes the same in each, as pairs: give --language one, and run once for each",
+                ));
+            }
             let chosen = limited.then(|| taxonomy.choose(quota, &all, flags.seed));
             chosen.iter().for_each(|(_, short)| say_short(short));
+            if let (Some((chosen, _)), Some(total)) = (&chosen, quota.total) {
+                say_total(chosen.values().map(Vec::len).sum(), total);
+            }
+            for language in &languages {
+                say_silent(language, &taxonomy.without_topics(language));
+            }
             let expansion = Expansion::new(&rows.schema, given, Step::Generate, flags.seed)?
                 .only(chosen.map(|(chosen, _)| chosen));
             self.base.push((rows, expansion));
@@ -270,11 +284,13 @@ impl Made {
         for (made, counts) in &self.steps {
             let of = |count: &AtomicU64| cli::count(count.load(Relaxed));
             let (read, new, passed) = (of(&counts.read), of(&counts.made), of(&counts.passed));
-            cli::note(format_args!(
-                "{read} rows in, {new} {made} made, {passed} rows no template is for"
-            ));
+            let passed = match *made {
+                "base prompts" => format!("{passed} rows not used"),
+                _ => format!("{passed} rows no template is for"),
+            };
+            cli::note(format_args!("{read} rows in, {new} {made} made, {passed}"));
         }
-        let Some(counts) = self.generation.as_ref().map(|counts| generate::snapshot(counts)) else {
+        let Some(counts) = self.generation.as_ref().map(generate::snapshot) else {
             return;
         };
         let before = match self.journal.as_ref().filter(|_| self.replies.is_none()) {
@@ -326,7 +342,7 @@ fn say_short(short: &[Short]) {
 fn chains(flags: &Flags) -> Result<(Vec<Chain>, Vec<Chain>)> {
     let kinds: &[&str] = match flags.taxonomy.is_some() {
         true => &["generate", "attack"],
-        false => &["attack"],
+        false => &["attack", "generate"],
     };
     let mut all: Vec<Chain> = Vec::new();
     let mut left_out = Vec::new();

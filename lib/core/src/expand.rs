@@ -98,7 +98,7 @@ impl Expansion {
         for (name, file) in chains.iter().flat_map(Chain::needs) {
             if input.index_of(name).is_err() {
                 return Err(Error::data("the input", format!("column `{name}` is missing"))
-                    .hint(format!("{} needs it", file.name)));
+                    .hint(format!("{} needs it: add it, or leave the template out", file.name)));
             }
         }
         let messages = chains.iter().any(Chain::makes_messages);

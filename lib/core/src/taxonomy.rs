@@ -23,6 +23,9 @@ pub fn level_name(level: usize) -> String {
     LEVELS.get(level).map_or_else(|| format!("risk_level_{}", level + 1), |&name| name.to_owned())
 }
 
+/// Where an example of the form is.
+const EXAMPLE: &str = "see seval-expand --show taxonomy/s-eval";
+
 /// A tree of risks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +105,7 @@ impl Taxonomy {
         let mut taxonomy: Self = toml::from_str(text).map_err(|error| {
             let line = line(error.span().map_or(0, |span| span.start));
             Error::usage(format!("{place}:{line}"), error.message().replace('\n', " "))
+                .hint(EXAMPLE)
         })?;
         (taxonomy.name, taxonomy.hash) = (name.to_owned(), text_hash(text));
         let at =
@@ -109,9 +113,8 @@ impl Taxonomy {
         taxonomy.parents = taxonomy.link(&at)?;
         taxonomy.check(&at)?;
         if taxonomy.leaves().all(|leaf| taxonomy.risks[leaf].topics.is_empty()) {
-            return Err(Error::usage(place, "no risk has topics").hint(
-                "give leaves `topics.en = [\"…\"]`; see seval-expand --show taxonomy/s-eval",
-            ));
+            return Err(Error::usage(place, "no risk has topics")
+                .hint(format!("give leaves `topics.en = [\"…\"]`; {EXAMPLE}")));
         }
         Ok(taxonomy)
     }
@@ -121,8 +124,10 @@ impl Taxonomy {
         let mut known: HashMap<&str, usize> = HashMap::new();
         for (index, risk) in self.risks.iter().enumerate() {
             if let Some(first) = known.insert(risk.id(), index) {
-                return Err(Error::usage(at(risk), "the id stands twice")
-                    .hint(format!("first at {}", at(&self.risks[first]))));
+                return Err(Error::usage(at(risk), "the id stands twice").hint(format!(
+                    "give one of the two another; first at {}",
+                    at(&self.risks[first])
+                )));
             }
         }
         let parent = |risk: &Risk| match risk.parent_id() {
@@ -156,7 +161,8 @@ impl Taxonomy {
                 return Err(Error::usage(
                     at(above),
                     format!("it has topics, but `{}` is below it: only leaves have", risk.id()),
-                ));
+                )
+                .hint("give them to a leaf of their own"));
             }
             let mut lengths = risk.topics.values().map(Vec::len);
             if let Some(first) = lengths.next()
@@ -170,7 +176,17 @@ impl Taxonomy {
             }
             let wrong = |weight: f64| !weight.is_finite() || weight < 0.0;
             if risk.weight.is_some_and(wrong) {
-                return Err(Error::usage(at(risk), "a weight is a number of at least 0"));
+                return Err(Error::usage(at(risk), "the weight is no number of at least 0")
+                    .hint("a share of 1 is usual"));
+            }
+            for (language, topics) in &risk.topics {
+                let mut known = HashSet::new();
+                let wrong = topics.iter().find(|t| t.trim().is_empty() || !known.insert(*t));
+                if let Some(topic) = wrong {
+                    let what =
+                        format!("the topic \"{topic}\" in `{language}` is empty or stands twice");
+                    return Err(Error::usage(at(risk), what).hint("each topic says something else"));
+                }
             }
             let sibling = |other: &usize| self.parents[*other] == self.parents[index];
             let unlike = |other: usize| self.risks[other].weight.is_some() != risk.weight.is_some();

@@ -49,6 +49,9 @@ impl File {
 /// The kind of file that is no template but listed and shown like one.
 pub const TAXONOMY: &str = "taxonomy";
 
+/// How many names an error message lists.
+const SHOWN: usize = 12;
+
 /// Where templates are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
@@ -62,7 +65,8 @@ impl Library {
         let mut files = Vec::new();
         if let Some(folder) = &self.folder {
             if !folder.is_dir() {
-                return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates"));
+                return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates")
+                    .hint("give one that holds attack/ or another folder of such a name"));
             }
             files.extend(on_disk(folder, kind)?);
         }
@@ -91,8 +95,14 @@ impl Library {
         };
         let mut known = Vec::new();
         for name in &names {
-            let pattern = glob::Pattern::new(name).map_err(|error| Error::usage(wanted, error))?;
-            let files = self.list(name.split('/').next().unwrap_or_default())?;
+            let pattern = glob::Pattern::new(name).map_err(|error| {
+                Error::usage(wanted, error.msg).hint("a pattern is such as 'attack/*' or 'base??'")
+            })?;
+            let kind = name.split('/').next().unwrap_or_default();
+            let files = self.list(kind)?;
+            if !kinds.contains(&kind) {
+                continue;
+            }
             known.extend(files.iter().map(|file| file.name.clone()));
             let found: Vec<File> =
                 files.into_iter().filter(|file| pattern.matches(&file.name)).collect();
@@ -100,9 +110,17 @@ impl Library {
                 return Ok(found);
             }
         }
-        let known = match known.is_empty() {
-            true => format!("there are templates in {}/ only", kinds.join("/, ")),
-            false => format!("there are: {}", known.join(", ")),
+        if path.extension().is_some_and(|end| ["j2", "sql", "toml"].iter().any(|e| end == *e)) {
+            return Err(Error::usage(wanted, "there is no such file")
+                .hint("a built-in template is named without its extension; --list shows them"));
+        }
+        let known = match known.len() {
+            0 => format!("there are templates in {}/ only", kinds.join("/, ")),
+            1..=SHOWN => format!("there are: {}", known.join(", ")),
+            _ => match nearest(wanted, &known) {
+                Some(near) => format!("did you mean {near}? --list shows all"),
+                None => "--list shows those there are".into(),
+            },
         };
         Err(Error::usage(wanted, "no template has this name").hint(known))
     }
@@ -117,9 +135,20 @@ impl Library {
     }
 }
 
+/// The name that was meant: the nearest one, if few letters have to be changed. One without a folder is
+/// compared with the last parts of the names.
+fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
+    let bare = !wanted.contains('/');
+    let last = |name: &'a str| if bare { name.rsplit('/').next().unwrap_or(name) } else { name };
+    let distance = |name: &'a str| strsim::damerau_levenshtein(wanted, last(name));
+    let (changes, name) = names.iter().map(|name| (distance(name), name.as_str())).min()?;
+    let letters = wanted.rsplit('/').next().unwrap_or(wanted).chars().count();
+    (changes * 3 <= letters).then_some(name)
+}
+
 /// The first sentence a template says of itself; empty if it cannot be read.
 pub fn about(file: &File) -> String {
-    let table: Option<toml::Table> = match file.text.as_bytes() {
+    let table: Option<toml::Table> = match file.text.trim_start_matches('\u{feff}').as_bytes() {
         [b'{', b'#', ..] => metadata::jinja(file).ok().map(|parts| parts.metadata),
         [b'/', b'*', ..] => metadata::sql(file).ok().map(|parts| parts.metadata),
         _ => toml::from_str(&file.text).ok(),
@@ -188,6 +217,15 @@ fn stem_of(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_understood() {
+        let names = ["attack/base32", "attack/base64", "attack/past_tense", "attack/rot13"]
+            .map(str::to_owned);
+        assert_eq!(nearest("base46", &names), Some("attack/base64"));
+        assert_eq!(nearest("attack/past-tense", &names), Some("attack/past_tense"));
+        assert_eq!(nearest("attack/shout", &names), None);
+    }
 
     #[test]
     fn a_folder_of_templates_ends_at_its_own_files() {

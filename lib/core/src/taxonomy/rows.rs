@@ -68,9 +68,16 @@ impl Taxonomy {
             Some(language) => {
                 let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
                 Err(Error::usage(&self.name, format!("has no topics in `{language}`"))
-                    .hint(format!("there are: {}", known.join(", "))))
+                    .hint(format!("give --language {}", known.join(","))))
             }
         }
+    }
+
+    /// The English names of leaves that have topics, but none in that language.
+    pub fn without_topics(&self, language: &str) -> Vec<&str> {
+        let risks = self.leaves().map(|leaf| &self.risks[leaf]);
+        let silent = risks.filter(|r| !r.topics.is_empty() && !r.topics.contains_key(language));
+        silent.map(|risk| risk.en.as_str()).collect()
     }
 
     /// A row for each leaf, language and topic, with the columns that `generate/` templates use beside those

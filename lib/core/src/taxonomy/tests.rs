@@ -34,7 +34,7 @@ fn a_wrong_file_is_refused_with_its_place() {
     );
     assert_eq!(
         says(&[leaf("id='a'"), leaf("id='a'")].concat()),
-        "x.toml:12: risk `a`: the id stands twice; first at x.toml:7: risk `a`"
+        "x.toml:12: risk `a`: the id stands twice; give one of the two another; first at x.toml:7: risk `a`"
     );
     let cycle = [
         risk("id='a'\nparent='c'"),
@@ -49,14 +49,19 @@ fn a_wrong_file_is_refused_with_its_place() {
     assert!(says(&leaf("id='a'\nparent='a'")).contains("it is above itself: a → a"));
     assert_eq!(
         says(&[leaf("id='a'"), leaf("id='a.b'")].concat()),
-        "x.toml:7: risk `a`: it has topics, but `a.b` is below it: only leaves have"
+        "x.toml:7: risk `a`: it has topics, but `a.b` is below it: only leaves have; give them to a leaf of their own"
     );
     assert!(says(&leaf("id='a'\ntopics.zh=[]")).contains("differ in how many topics"));
     assert!(
         says(&[leaf("id='a'\nweight=1"), leaf("id='b'")].concat())
             .contains("risk `b`: it has no weight, but `a` beside it has")
     );
-    assert!(says(&leaf("id='a'\nweight=-1")).contains("a weight is a number of at least 0"));
+    assert!(says(&leaf("id='a'\nweight=-1")).contains("the weight is no number of at least 0"));
+    for topics in ["['t', ' ']", "['t', 'u', 't']"] {
+        assert!(
+            says(&risk(&format!("id='a'\ntopics.en={topics}"))).contains("empty or stands twice")
+        );
+    }
     assert!(says(&risk("id='a'")).starts_with("x.toml: no risk has topics"));
     assert!(says("colour=1\n").starts_with("x.toml:3: unknown field `colour`"));
 }

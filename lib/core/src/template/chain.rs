@@ -54,13 +54,17 @@ impl Chain {
     pub fn find(library: &Library, kinds: &[&str], wanted: &str) -> Result<Vec<Self>> {
         let mut chains: Vec<Vec<Arc<Template>>> = vec![Vec::new()];
         for part in wanted.split(THEN) {
+            if part.trim().is_empty() {
+                return Err(Error::usage(format!("--template '{wanted}'"), "a name is empty")
+                    .hint("a | stands between two names; --list shows them"));
+            }
             let files = library.find(kinds, part.trim())?;
             let templates = files.into_iter().map(|file| Template::compile(file).map(Arc::new));
             let templates = templates.collect::<Result<Vec<_>>>()?;
             chains = chains
                 .iter()
                 .flat_map(|chain| {
-                    templates.iter().map(|next| [&chain[..], &[next.clone()]].concat())
+                    templates.iter().map(|next| [&chain[..], std::slice::from_ref(next)].concat())
                 })
                 .collect();
         }
@@ -197,8 +201,11 @@ fn apply(templates: &[Arc<Template>], row: &Row<'_>) -> Result<Made> {
         made = match template.metadata.makes {
             Makes::Prompt => Made::Prompt(text),
             Makes::Messages => Made::Messages(conversation::parse(&text).map_err(|what| {
-                Error::usage(&template.file.place, format!("what it writes is {what}"))
-                    .hint("makes = \"messages\" wants a JSON list; write texts with `| tojson`")
+                Error::usage(&template.file.place, format!("it writes no conversation: {what}"))
+                    .hint(
+                        "a JSON list of role and content is wanted, the user's turn last; \
+                         write texts with `| tojson`",
+                    )
             })?),
         };
     }

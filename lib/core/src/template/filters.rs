@@ -16,5 +16,11 @@ pub(super) fn add(engine: &mut Environment<'static>) {
     });
 }
 
+/// The names of the filters that are not the engine's own.
+pub(super) fn names() -> String {
+    let encoders = ENCODERS.iter().map(|encoder| encoder.name);
+    encoders.chain(["caesar", "pieces", "python"]).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests;

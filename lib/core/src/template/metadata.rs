@@ -132,21 +132,27 @@ pub fn sql<M: DeserializeOwned>(file: &File) -> Result<Parts<M>> {
 }
 
 fn split<M: DeserializeOwned>(file: &File, open: &str, close: &str) -> Result<Parts<M>> {
-    let missing = || {
-        Error::usage(
-            &file.place,
-            format!("the file does not start with a comment {open} … {close}"),
+    let missing = |what: String| {
+        Error::usage(format!("{}:1", file.place), what).hint(
+            "put about, source and an example into it, as TOML; see --show of another template",
         )
-        .hint("put about, source and an example into it, as TOML; see --show of another template")
     };
-    let inside = file.text.strip_prefix(open).ok_or_else(missing)?;
-    let (comment, body) = inside.split_once(close).ok_or_else(missing)?;
+    // What some editors put before a text says nothing.
+    let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    let inside = text.strip_prefix(open).ok_or_else(|| {
+        missing(format!("the file does not start with a comment {open} … {close}"))
+    })?;
+    let (comment, body) = inside.split_once(close).ok_or_else(|| {
+        missing(format!("the comment that {open} begins does not end in {close}"))
+    })?;
     let metadata = toml::from_str(comment).map_err(|error| {
         let before = comment.get(..error.span().map_or(0, |span| span.start)).unwrap_or(comment);
         let line = before.matches('\n').count() + 1;
-        Error::usage(format!("{}:{line}", file.place), error.message().replace('\n', " "))
+        Error::usage(format!("{}:{line}", file.place), error.message().replace('\n', " ")).hint(
+            "the first comment is TOML with about, source and example; --show prints one that works",
+        )
     })?;
-    let body = body.strip_prefix('\n').unwrap_or(body);
+    let body = body.strip_prefix('\n').or_else(|| body.strip_prefix("\r\n")).unwrap_or(body);
     let lines_before = file.text[..file.text.len() - body.len()].matches('\n').count();
     Ok(Parts { metadata, body: body.to_owned(), lines_before })
 }

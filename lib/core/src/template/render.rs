@@ -86,10 +86,10 @@ impl Template {
     pub fn render(&self, row: &Row<'_>, out: &mut String) -> Result<()> {
         match &self.plan {
             Plan::Pieces(pieces) => {
-                for piece in pieces {
+                for (at, piece) in pieces.iter().enumerate() {
                     match piece {
                         Piece::Text(text) => out.push_str(text),
-                        Piece::Column(name) => self.column(row, name, out)?,
+                        Piece::Column(name) => self.column(row, name, &pieces[..at], out)?,
                     }
                 }
                 match out.len() > MAX_OUTPUT {
@@ -101,14 +101,20 @@ impl Template {
         }
     }
 
-    fn column(&self, row: &Row<'_>, name: &str, out: &mut String) -> Result<()> {
+    /// Appends a column; `before` is what stands before it in the body.
+    fn column(&self, row: &Row<'_>, name: &str, before: &[Piece], out: &mut String) -> Result<()> {
         if let (Some(prompt), "prompt") = (row.prompt, name) {
             out.push_str(prompt);
             return Ok(());
         }
         let column = row.batch.column_by_name(name).ok_or_else(|| {
-            let names = names(row.batch);
-            Error::usage(&self.file.place, format!("undefined value `{name}`")).hint(names)
+            let lines = |piece: &Piece| match piece {
+                Piece::Text(text) => text.matches('\n').count(),
+                Piece::Column(_) => 0,
+            };
+            let line = self.lines_before + 1 + before.iter().map(lines).sum::<usize>();
+            Error::usage(format!("{}:{line}", self.file.place), format!("undefined value `{name}`"))
+                .hint(names(row.batch))
         })?;
         if column.is_null(row.row) {
             return Err(self.null(name));
@@ -121,8 +127,8 @@ impl Template {
     }
 
     fn too_large(&self) -> Error {
-        let what = format!("the template writes more than {MAX_OUTPUT} bytes");
-        Error::usage(&self.file.place, what)
+        Error::usage(&self.file.place, format!("the template writes more than {MAX_OUTPUT} bytes"))
+            .hint("a prompt has to be shorter: see what its loops and columns add up to")
     }
 
     fn null(&self, name: &str) -> Error {
@@ -188,12 +194,24 @@ impl Template {
             }
             ErrorKind::OutOfFuel => {
                 Error::usage(place, format!("the template takes more than {FUEL} steps"))
+                    .hint("let its loops go round less often")
             }
             ErrorKind::WriteFailure => self.too_large(),
             ErrorKind::InvalidOperation if error.detail() == Some(NULL) => self.null(code),
-            _ => Error::usage(place, error.to_string().replace('\n', " ")),
+            _ => said_by_the_engine(place, error),
         }
     }
+}
+
+/// An error of the engine that there is nothing to add to; it names the place by itself, in lines of the
+/// body.
+fn said_by_the_engine(place: String, error: &minijinja::Error) -> Error {
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let what = format!("{}{detail}", error.kind()).replace('\n', " ");
+    Error::usage(place, what).hint(match error.kind() {
+        ErrorKind::UnknownFilter => format!("there are Jinja's and: {}", filters::names()),
+        _ => "correct the template; --show prints one that works".into(),
+    })
 }
 
 /// The detail of the error that printing a null raises.
@@ -219,7 +237,7 @@ fn engine(file: &File, body: &str, lines_before: usize) -> Result<Environment<'s
     let body = constants::hoist(&mut engine, body);
     engine.add_template_owned(file.name.clone(), body).map_err(|error| {
         let line = error.line().unwrap_or(1) + lines_before;
-        Error::usage(format!("{}:{line}", file.place), error.to_string().replace('\n', " "))
+        said_by_the_engine(format!("{}:{line}", file.place), &error)
     })?;
     Ok(engine)
 }
@@ -227,7 +245,8 @@ fn engine(file: &File, body: &str, lines_before: usize) -> Result<Environment<'s
 /// The body as text and bare `{{ name }}`; none if there is more to it.
 fn split(body: &str) -> Option<Vec<Piece>> {
     // Jinja drops one newline at the end of a file.
-    let mut rest = body.strip_suffix('\n').unwrap_or(body);
+    let line = body.strip_suffix('\n').unwrap_or(body);
+    let mut rest = line.strip_suffix('\r').unwrap_or(line);
     if rest.contains("{%") || rest.contains("{#") {
         return None;
     }
