@@ -112,7 +112,7 @@ impl Steps {
                     "a quota takes the same in each, as pairs: give --language one, and run once for each",
                 ));
             }
-            let chosen = limited.then(|| taxonomy.choose(quota, &all, flags.seed));
+            let chosen = limited.then(|| taxonomy.choose(quota, &all, &languages, flags.seed));
             chosen.iter().for_each(|(_, short)| say_short(short));
             if let (Some((chosen, _)), Some(total)) = (&chosen, quota.total) {
                 say_total(chosen.values().map(Vec::len).sum(), total);

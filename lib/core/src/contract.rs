@@ -131,11 +131,18 @@ impl Contract {
         }
     }
 
+    fn all() -> impl Iterator<Item = Self> {
+        [Self::prompts(), Self::responses(), Self::verdicts()].into_iter().flatten()
+    }
+
+    /// The field of a column that is in one of the contracts.
+    pub fn any_field(column: &str) -> Option<Field> {
+        Self::all().find_map(|contract| contract.field(column))
+    }
+
     /// The program that adds a column, if it is in one of the contracts.
     pub fn that_adds(column: &str) -> Option<String> {
-        [Self::prompts(), Self::responses(), Self::verdicts()]
-            .into_iter()
-            .flatten()
+        Self::all()
             .find(|contract| contract.columns.iter().any(|known| known.name == column))
             .map(|contract| contract.program)
     }

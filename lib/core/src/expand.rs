@@ -19,7 +19,7 @@ use crate::template::chain::{Chain, Made};
 use crate::template::metadata::{PromptExample, ReplyForm};
 use crate::template::render::{Row, Template};
 use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use columns::{Building, assemble};
 use std::collections::HashMap;
@@ -136,10 +136,12 @@ impl Expansion {
     /// What is to be asked for the rows of a batch: row by row, in the order of the chains.
     pub fn requests(&self, batch: &RecordBatch) -> Result<Vec<Ask<'_>>> {
         let rows = Applicable::new(batch)?;
+        let holes = self.holes(batch);
         let mut requests = Vec::new();
         for row in 0..batch.num_rows() {
-            for chain in self.chains_of(&rows, row) {
-                let chain = &self.chains[chain];
+            for number in self.chains_of(&rows, row) {
+                self.check(&holes, number, row).map_err(|error| rows.at(error, row))?;
+                let chain = &self.chains[number];
                 let Some(form) = chain.reply() else { continue };
                 let made = chain.request(&rows.row(row, self.seed)).map_err(|e| rows.at(e, row))?;
                 requests.push(Ask { row, chain, turns: made.into_turns(), form });
@@ -151,6 +153,7 @@ impl Expansion {
     /// The rows made of a batch. `replies` are the prompts that came of each of its [`Self::requests`].
     pub fn rows(&self, batch: &RecordBatch, replies: Vec<Vec<String>>) -> Result<RecordBatch> {
         let rows = Applicable::new(batch)?;
+        let holes = self.holes(batch);
         let mut replies = replies.into_iter();
         let expected = batch.num_rows() * (self.chains.len() + 1);
         let messages = self.schema.index_of("messages").is_ok();
@@ -163,6 +166,7 @@ impl Expansion {
             let mut applied = false;
             for number in self.chains_of(&rows, row) {
                 applied = true;
+                self.check(&holes, number, row).map_err(|error| rows.at(error, row))?;
                 let (chain, source) = (&self.chains[number], rows.row(row, self.seed));
                 if chain.reply().is_none() {
                     text.clear();
@@ -189,6 +193,29 @@ impl Expansion {
         self.counts.made.fetch_add(building.made(), Relaxed);
         self.bytes.store(building.bytes(), Relaxed);
         assemble(&rows, &self.schema, &self.chains, self.step, building)
+    }
+
+    /// For each chain, the columns that it cannot do without and that have nulls in this batch.
+    fn holes<'a>(&'a self, batch: &'a RecordBatch) -> Vec<Vec<(&'a str, &'a ArrayRef)>> {
+        let column = |name: &'a str| {
+            let column = batch.column_by_name(name).filter(|column| column.null_count() > 0);
+            column.map(|column| (name, column))
+        };
+        let prompt = (self.step != Step::Generate).then_some("prompt");
+        let needs = |chain: &'a Chain| chain.needs().map(|(name, _)| name).chain(prompt);
+        self.chains.iter().map(|chain| needs(chain).filter_map(column).collect()).collect()
+    }
+
+    /// Refuses a row that lacks what a chain needs: its template would write the word None for a null.
+    fn check(&self, holes: &[Vec<(&str, &ArrayRef)>], number: usize, row: usize) -> Result<()> {
+        match holes[number].iter().find(|(_, column)| column.is_null(row)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let what =
+                    format!("{} needs `{name}`, which is null here", self.chains[number].name);
+                Err(Error::data("", what).hint("fill the column, or leave such rows out"))
+            }
+        }
     }
 
     /// The numbers of the chains that are applied to a row.

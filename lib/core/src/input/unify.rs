@@ -1,6 +1,7 @@
 //! Several inputs as one table: columns by name, in order of first appearance; a column that an input lacks
 //! is null in its rows. The same name with two types is an error that names both inputs.
 
+use crate::contract::Contract;
 use crate::plain::{self, with_columns};
 use crate::{Error, Result};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
@@ -33,9 +34,12 @@ pub fn join<'a>(parts: impl Iterator<Item = (&'a str, &'a SchemaRef)>) -> Result
             }
         }
     }
-    // A column without a value in any input is text.
+    // A column without a value in any input is what its name says to our programs, or else text.
     let fields = fields.into_iter().map(|(field, _)| match field.data_type() {
-        DataType::Null => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+        DataType::Null => Arc::new(
+            Contract::any_field(field.name())
+                .unwrap_or_else(|| Field::new(field.name(), DataType::Utf8, true)),
+        ),
         _ => field,
     });
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))

@@ -11,6 +11,19 @@ use std::io::Write;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
+/// What people look for in rows, the newest first.
+const INTEREST: [&str; 9] = [
+    "verdict",
+    "risk_score",
+    "outcome",
+    "response",
+    "model",
+    "prompt",
+    "attack",
+    "language",
+    "risk_dimension",
+];
+
 /// Rows that a terminal table shows.
 const PREVIEW: usize = 20;
 
@@ -151,15 +164,23 @@ impl<W: Write> TableWriter<W> {
         Ok(self.place)
     }
 
-    /// The columns to show: all; or those with a value as far as the width reaches, the first and then
-    /// the last, which the program that writes has added.
+    /// The columns to show: all; or those with a value as far as the width reaches: the first, those that
+    /// people look for, and then the last.
     fn columns(&self) -> Vec<usize> {
         let all = 0..self.cells.len();
         let Some(preview) = self.preview else { return all.collect() };
         let filled =
             |cells: &Vec<String>| cells.is_empty() || cells.iter().any(|cell| !cell.is_empty());
         let some: Vec<usize> = all.filter(|&index| filled(&self.cells[index])).collect();
-        let by_interest = some.iter().take(1).chain(some.iter().skip(1).rev());
+        let named = |name: &&str| self.schema.index_of(name).ok();
+        let known: Vec<usize> = INTEREST
+            .iter()
+            .filter_map(|name| named(&name))
+            .filter(|at| some.contains(at))
+            .collect();
+        let others = some.iter().skip(1).rev().filter(|at| !known.contains(at));
+        let first = some.iter().take(1).filter(|at| !known.contains(at));
+        let by_interest = first.chain(&known).chain(others);
         let mut used = 2;
         let mut columns: Vec<usize> = by_interest
             .copied()

@@ -87,8 +87,16 @@ impl Taxonomy {
     /// Which of `patterns` are applied to each topic, so that every leaf gives its quota, spread over its
     /// topics and over the patterns: each topic once, with a pattern other than its neighbours', before any
     /// topic a second time. The same in every language, so that prompts stay pairs.
-    pub fn choose(&self, quota: Quota, patterns: &[usize], seed: u64) -> (Chosen, Vec<Short>) {
-        let topics = |leaf: usize| self.risks[leaf].topics.values().next().map_or(0, Vec::len);
+    /// A leaf that lacks topics in one of the languages gives none.
+    pub fn choose(
+        &self,
+        quota: Quota,
+        patterns: &[usize],
+        languages: &[String],
+        seed: u64,
+    ) -> (Chosen, Vec<Short>) {
+        let of = |leaf: usize, language| self.risks[leaf].topics.get(language).map_or(0, Vec::len);
+        let topics = |leaf: usize| languages.iter().map(|l| of(leaf, l)).min().unwrap_or(0);
         let (quotas, short) = self.allocate(quota, &|leaf| topics(leaf) * patterns.len());
         let mut chosen = Chosen::new();
         for (leaf, wanted) in quotas {
@@ -175,7 +183,7 @@ mod tests {
         let (given, short) = taxonomy.allocate(quota, &|leaf| if leaf == 3 { 1 } else { 100 });
         assert_eq!(given, BTreeMap::from([(1, 3), (2, 8), (3, 1)]));
         assert_eq!(short, [Short { risk: "Y".into(), wanted: 4, has: 1 }]);
-        let (chosen, _) = taxonomy.choose(quota, &[0, 1, 2, 3], 7);
+        let (chosen, _) = taxonomy.choose(quota, &[0, 1, 2, 3], &["en".to_owned()], 7);
         assert_eq!(chosen.values().map(Vec::len).sum::<usize>(), 12);
         // Topics are spread before one is taken twice.
         assert!(["a.x/0", "a.x/1", "a.x/2"].iter().all(|id| (1..=2).contains(&chosen[*id].len())));

@@ -1,19 +1,31 @@
 //! The filters of prompt templates: the encoders, and what cuts and quotes a text for a program.
 
+use super::render::NULL;
 use crate::encode::{self, ENCODERS};
-use minijinja::Environment;
 use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind};
 
 /// Adds every filter that is not the engine's own.
 pub(super) fn add(engine: &mut Environment<'static>) {
     for encoder in ENCODERS {
-        engine.add_filter(encoder.name, |text: String| (encoder.encode)(&text));
+        engine.add_filter(encoder.name, |value: Value| Ok((encoder.encode)(&text(value)?)));
     }
-    engine.add_filter("caesar", |text: String, key: u32| encode::caesar(&text, key));
-    engine.add_filter("python", |text: String| encode::python(&text));
-    engine.add_filter("pieces", |text: String, parts: usize| {
-        encode::pieces(&text, parts).into_iter().map(Value::from).collect::<Vec<Value>>()
+    engine.add_filter("caesar", |value: Value, key: u32| Ok(encode::caesar(&text(value)?, key)));
+    engine.add_filter("python", |value: Value| Ok(encode::python(&text(value)?)));
+    engine.add_filter("pieces", |value: Value, parts: usize| {
+        let text = text(value)?;
+        let pieces = encode::pieces(&text, parts).into_iter().map(Value::from);
+        Ok(pieces.collect::<Vec<Value>>())
     });
+}
+
+/// A value as text. The engine would make the word None of a null, and nothing of what is undefined.
+fn text(value: Value) -> Result<String, Error> {
+    match () {
+        () if value.is_undefined() => Err(Error::from(ErrorKind::UndefinedError)),
+        () if value.is_none() => Err(Error::new(ErrorKind::InvalidOperation, NULL)),
+        () => Ok(value.to_string()),
+    }
 }
 
 /// The names of the filters that are not the engine's own.

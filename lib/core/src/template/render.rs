@@ -93,7 +93,7 @@ impl Template {
                     }
                 }
                 match out.len() > MAX_OUTPUT {
-                    true => Err(self.too_large()),
+                    true => Err(self.too_large(row)),
                     false => Ok(()),
                 }
             }
@@ -126,7 +126,15 @@ impl Template {
         Ok(())
     }
 
-    fn too_large(&self) -> Error {
+    fn too_large(&self, row: &Row<'_>) -> Error {
+        let prompts = row.batch.column_by_name("prompt").and_then(|c| c.as_string_opt::<i32>());
+        let bytes = prompts.filter(|p| p.is_valid(row.row)).map_or(0, |p| p.value(row.row).len());
+        if bytes > MAX_OUTPUT / 4 {
+            let what = format!("a prompt of {bytes} bytes is too long for {}", self.file.name);
+            return Error::data("", format!("{what}, which may write {MAX_OUTPUT}")).hint(
+                "leave it out: seval-agg --sql 'SELECT * FROM input WHERE octet_length(prompt) < 100000'",
+            );
+        }
         Error::usage(&self.file.place, format!("the template writes more than {MAX_OUTPUT} bytes"))
             .hint("a prompt has to be shorter: see what its loops and columns add up to")
     }
@@ -137,7 +145,7 @@ impl Template {
     }
 
     fn run(&self, engine: &Environment<'static>, row: &Row<'_>, out: &mut String) -> Result<()> {
-        let explain = |error| self.explain(&error, engine, row.batch);
+        let explain = |error| self.explain(&error, engine, row);
         let context = Context {
             batch: row.batch.clone(),
             row: row.row,
@@ -174,12 +182,8 @@ impl Template {
         unknown.into_iter()
     }
 
-    fn explain(
-        &self,
-        error: &minijinja::Error,
-        engine: &Environment<'_>,
-        batch: &RecordBatch,
-    ) -> Error {
+    fn explain(&self, error: &minijinja::Error, engine: &Environment<'_>, row: &Row<'_>) -> Error {
+        let batch = row.batch;
         let place = match error.line() {
             Some(line) => format!("{}:{}", self.file.place, line + self.lines_before),
             None => self.file.place.clone(),
@@ -196,8 +200,10 @@ impl Template {
                 Error::usage(place, format!("the template takes more than {FUEL} steps"))
                     .hint("let its loops go round less often")
             }
-            ErrorKind::WriteFailure => self.too_large(),
-            ErrorKind::InvalidOperation if error.detail() == Some(NULL) => self.null(code),
+            ErrorKind::WriteFailure => self.too_large(row),
+            ErrorKind::InvalidOperation if error.detail() == Some(NULL) => {
+                self.null(code.split('|').next().unwrap_or_default().trim())
+            }
             _ => said_by_the_engine(place, error),
         }
     }
@@ -214,8 +220,8 @@ fn said_by_the_engine(place: String, error: &minijinja::Error) -> Error {
     })
 }
 
-/// The detail of the error that printing a null raises.
-const NULL: &str = "printed a null";
+/// The detail of the error that using a null as text raises.
+pub(super) const NULL: &str = "printed a null";
 
 fn names(batch: &RecordBatch) -> String {
     let schema = batch.schema();
