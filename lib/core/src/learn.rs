@@ -194,7 +194,7 @@ fn compiled(
     let text = |text: &str| toml::Value::String(text.to_owned());
     let mut row = toml::Table::from_iter([("prompt".to_owned(), text(prompt))]);
     row.extend(languages.first().map(|tag| ("language".to_owned(), text(tag))));
-    let output = expand::example(&draft, &PromptExample { row: row, output: String::new() })?;
+    let output = expand::example(&draft, &PromptExample { row, output: String::new() })?;
     let file = file(&output);
     if file.text.len() as u64 > MAX_BYTES {
         return Ok(None);

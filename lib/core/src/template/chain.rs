@@ -60,7 +60,7 @@ impl Chain {
             chains = chains
                 .iter()
                 .flat_map(|chain| {
-                    templates.iter().map(|next| [&chain[..], &[next.clone()]].concat())
+                    templates.iter().map(|next| [&chain[..], std::slice::from_ref(next)].concat())
                 })
                 .collect();
         }
