@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 pub struct Seen {
     requests: AtomicUsize,
     headers: Mutex<Vec<String>>,
+    bodies: Mutex<Vec<Value>>,
 }
 
 impl Seen {
@@ -19,24 +20,35 @@ impl Seen {
     pub fn count(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
+
+    /// What they asked, as they came.
+    pub fn bodies(&self) -> Vec<Value> {
+        self.bodies.lock().unwrap().clone()
+    }
 }
 
-/// Answers every request by `answer`, from its number and body: a status and a JSON body. Ends with the test.
-pub fn serve(answer: fn(usize, &Value) -> (u16, Value)) -> (String, Arc<Seen>) {
+/// Makes an answer from a request's number and body: a status and a JSON body.
+type Answer = dyn Fn(usize, &Value) -> (u16, Value) + Send + Sync;
+
+/// Answers every request by `answer`. Ends with the test.
+pub fn serve(
+    answer: impl Fn(usize, &Value) -> (u16, Value) + Send + Sync + 'static,
+) -> (String, Arc<Seen>) {
+    let answer: Arc<Answer> = Arc::new(answer);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
     let seen = Arc::new(Seen::default());
     let shared = seen.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let shared = shared.clone();
-            std::thread::spawn(move || one(&stream, &shared, answer));
+            let (shared, answer) = (shared.clone(), answer.clone());
+            std::thread::spawn(move || one(&stream, &shared, &*answer));
         }
     });
     (address, seen)
 }
 
-fn one(mut stream: &TcpStream, seen: &Seen, answer: fn(usize, &Value) -> (u16, Value)) {
+fn one(mut stream: &TcpStream, seen: &Seen, answer: &Answer) {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -54,7 +66,9 @@ fn one(mut stream: &TcpStream, seen: &Seen, answer: fn(usize, &Value) -> (u16, V
     reader.read_exact(&mut body).unwrap();
     let number = seen.requests.fetch_add(1, Ordering::SeqCst);
     seen.headers.lock().unwrap().push(head);
-    let (status, answer) = answer(number, &serde_json::from_slice(&body).unwrap());
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    seen.bodies.lock().unwrap().push(body.clone());
+    let (status, answer) = answer(number, &body);
     let text = answer.to_string();
     let head = format!("HTTP/1.1 {status} x\r\nretry-after: 0\r\nconnection: close\r\n");
     let _ = write!(stream, "{head}content-length: {}\r\n\r\n{text}", text.len());
@@ -71,7 +85,8 @@ pub fn prompts(folder: &Folder, number: usize) {
     folder.write("p.jsonl", (0..number).map(row).collect::<String>());
 }
 
-fn rows(text: &str) -> Vec<Value> {
+/// The rows of JSON lines.
+pub fn rows(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

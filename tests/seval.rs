@@ -10,6 +10,7 @@ mod cases;
 mod documents;
 mod edge;
 mod faults;
+mod generate;
 mod journal;
 mod learn;
 mod pipeline;

@@ -1,5 +1,6 @@
 //! seval-expand: rows × templates → prompt rows.
 
+mod choose;
 mod flags;
 mod languages;
 #[path = "../model.rs"]
@@ -39,7 +40,7 @@ fn run(flags: Flags) -> Result<()> {
     rows.history.push(stage);
     let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
     made.close()?;
-    made.summarise();
+    made.summarise(&flags);
     cli::note(format_args!("{} rows out", cli::count(written)));
     Ok(())
 }
@@ -62,11 +63,15 @@ fn drain(rows: Rows) -> Result<()> {
 fn write_requests(flags: &Flags, steps: Steps) -> Result<()> {
     let (rows, expansion) = steps.asking(flags)?;
     let Generation { model, settings } = Generation::of(flags)?;
-    let mut written = 0;
+    let (mut written, mut repeated) = (0, 0);
     output::write_text(&(&flags.output).into(), |out| {
-        written = generate::emit(rows, expansion, &model, settings, out)?;
+        (written, repeated) = generate::emit(rows, expansion, &model, settings, out)?;
         Ok(())
     })?;
-    cli::note(format_args!("{} requests out", cli::count(written)));
+    let same = match repeated {
+        0 => String::new(),
+        _ => format!("; {} more are the same as one of them", cli::count(repeated)),
+    };
+    cli::note(format_args!("{} requests out{same}", cli::count(written)));
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The two steps of a run, base prompts and attacks, from the command line to rows.
 
+use crate::choose::{chains, check_asking, shows_examples};
 use crate::flags::Flags;
 use crate::languages::{say_silent, say_total, spoken_by};
 use seval_core::expand::examples::Examples;
@@ -13,6 +14,7 @@ use seval_core::template::chain::Chain;
 use seval_core::{Error, Result, Rows, cli, input, output};
 use seval_net::generate::{self, Asking, Settings, Shared};
 use seval_net::{Journal, Model, batch};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -25,8 +27,8 @@ pub struct Steps {
     base: Vec<(Rows, Expansion)>,
     input: Option<Rows>,
     attack: Vec<Chain>,
-    /// Base prompts that a model is asked for.
-    coming: u64,
+    /// Base prompts that a model is asked for, by language.
+    coming: BTreeMap<String, u64>,
 }
 
 /// The generation model, and how it is asked.
@@ -47,12 +49,13 @@ pub struct Made {
 impl Steps {
     /// What the command line asks for; templates and inputs are noted in `stage`.
     pub fn find(flags: &Flags, stage: &mut Stage) -> Result<Self> {
-        let (generate, attack) = chains(flags)?;
+        let examples = examples(flags, stage)?;
+        let (generate, attack) = chains(flags, examples.as_ref())?;
         stage.record(&generate);
         stage.record(&attack);
-        let mut steps = Self { base: Vec::new(), input: None, attack, coming: 0 };
+        let mut steps = Self { base: Vec::new(), input: None, attack, coming: BTreeMap::new() };
         match &flags.taxonomy {
-            Some(name) => steps.base_prompts(flags, name, generate, stage)?,
+            Some(name) => steps.base_prompts(flags, name, generate, examples, stage)?,
             None if !generate.is_empty() => {
                 return Err(Error::usage("--template", "generate/ templates need a taxonomy")
                     .hint("give --taxonomy"));
@@ -63,18 +66,13 @@ impl Steps {
             }
             None => {
                 let sources = input::sources(&flags.input.files)?;
-                stage.inputs = input::hashes(&sources)?;
+                stage.inputs.extend(input::hashes(&sources)?);
                 steps.input = Some(input::read(sources, &input::Options::default())?);
             }
         }
-        let asking = steps.base.iter().filter(|(_, expansion)| expansion.asks()).count();
+        let base_asks = steps.base.iter().any(|(_, expansion)| expansion.asks());
         let attacks_ask = steps.attack.iter().any(|chain| chain.reply().is_some());
-        if asking > 0 && attacks_ask {
-            return Err(Error::usage("--template", "both base prompts and attacks ask a model")
-                .hint(
-                    "make the base prompts first, and the attacks of them in a run of their own",
-                ));
-        }
+        check_asking(flags, base_asks, attacks_ask)?;
         Ok(steps)
     }
 
@@ -84,6 +82,7 @@ impl Steps {
         flags: &Flags,
         name: &str,
         mut generate: Vec<Chain>,
+        examples: Option<Examples>,
         stage: &mut Stage,
     ) -> Result<()> {
         let taxonomy = Taxonomy::find(&flags.shared.template_library(), name)?;
@@ -125,11 +124,14 @@ impl Steps {
             self.base.push((rows, expansion));
         }
         if !asking.is_empty() {
-            let examples = examples(flags, stage)?;
+            let examples = examples.filter(|_| asking.iter().any(shows_examples));
             let per_leaf = quota.per_leaf.or(quota.total.is_none().then_some(PER_LEAF));
             let (wanted, _) = taxonomy.allocate(Quota { per_leaf, ..quota }, &|_| usize::MAX >> 16);
-            let in_all = wanted.values().sum::<usize>() * languages.len() * asking.len();
-            self.coming = in_all as u64;
+            for language in &languages {
+                let chains = asking.iter().filter(|chain| chain.speaks(Some(language))).count();
+                let coming = wanted.values().sum::<usize>() * chains;
+                self.coming.insert(language.clone(), coming as u64);
+            }
             let requests = LeafRequests {
                 wanted,
                 per_request: flags.generation.per_request,
@@ -167,8 +169,9 @@ impl Steps {
         let mut lines = Vec::new();
         let mut base = Vec::new();
         let is_base = !self.base.is_empty();
+        let system = flags.generation.system.as_deref();
         for (rows, expansion) in self.base {
-            let (rows, planned) = plan::plan(rows, expansion, 0);
+            let (rows, planned) = plan::plan(rows, expansion, &BTreeMap::new(), system);
             lines.push(("base prompts", planned));
             base.push(rows);
         }
@@ -177,7 +180,7 @@ impl Steps {
         if !self.attack.is_empty() {
             let expansion = attacks(flags, &rows, self.attack)?;
             kept = (!is_base && !flags.only_new).then(|| expansion.counts.clone());
-            let (attacked, planned) = plan::plan(rows, expansion, self.coming);
+            let (attacked, planned) = plan::plan(rows, expansion, &self.coming, system);
             lines.push(("attacks", planned));
             rows = attacked;
         }
@@ -186,18 +189,16 @@ impl Steps {
 
     /// The one step that asks a model, and the rows it asks for.
     pub fn asking(self, flags: &Flags) -> Result<(Rows, Expansion)> {
-        if let Some(step) = self.base.into_iter().find(|(_, expansion)| expansion.asks()) {
-            return Ok(step);
-        }
-        match self.input {
-            Some(rows) if self.attack.iter().any(|chain| chain.reply().is_some()) => {
-                let expansion = attacks(flags, &rows, self.attack)?;
-                Ok((rows, expansion))
+        let mut base = Vec::new();
+        for (rows, expansion) in self.base {
+            if expansion.asks() {
+                return Ok((rows, expansion));
             }
-            _ => Err(Error::usage("--emit-requests", "none of the templates asks a model").hint(
-                "those that do have `reply` in their first lines, such as attack/translation",
-            )),
+            base.push(expand(rows, expansion));
         }
+        let rows = joined(base, self.input)?;
+        let expansion = attacks(flags, &rows, self.attack)?;
+        Ok((rows, expansion))
     }
 }
 
@@ -280,7 +281,7 @@ impl Made {
     }
 
     /// Says what was made.
-    pub fn summarise(&self) {
+    pub fn summarise(&self, flags: &Flags) {
         for (made, counts) in &self.steps {
             let of = |count: &AtomicU64| cli::count(count.load(Relaxed));
             let (read, new, passed) = (of(&counts.read), of(&counts.made), of(&counts.passed));
@@ -304,7 +305,9 @@ impl Made {
             cli::count(counts.prompts)
         ));
         if !counts.rejected.is_empty() {
-            cli::warn(format_args!("no prompts: {}; --rejects keeps them", counts.reasons()));
+            let kept = flags.generation.rejects.as_ref().map(|path| format!("{path} has it"));
+            let kept = kept.unwrap_or_else(|| "--rejects FILE keeps it".to_owned());
+            cli::warn(format_args!("what is no prompt: {}; {kept}", counts.reasons()));
         }
         if counts.refused() > 0 {
             let refused = cli::count(counts.refused());
@@ -315,7 +318,7 @@ impl Made {
         if let Some(unasked) = self.replies.as_ref().map(batch::Replies::unasked).filter(|n| *n > 0)
         {
             let unasked = cli::count(unasked);
-            cli::warn(format_args!("{unasked} replies are to requests that were not made here"));
+            cli::warn(format_args!("replies to requests that were not made here: {unasked}"));
         }
     }
 }
@@ -323,6 +326,9 @@ impl Made {
 /// The examples for few-shot generation.
 fn examples(flags: &Flags, stage: &mut Stage) -> Result<Option<Examples>> {
     let Some(path) = &flags.generation.examples else { return Ok(None) };
+    if flags.taxonomy.is_none() {
+        return Err(Error::usage("--examples", "are for base prompts").hint("give --taxonomy"));
+    }
     let sources = input::sources(std::slice::from_ref(path))?;
     stage.inputs.extend(input::hashes(&sources)?);
     let rows = input::read(sources, &input::Options::default())?;
@@ -336,46 +342,4 @@ fn say_short(short: &[Short]) {
         let shown = shown.collect::<Vec<_>>().join(", ");
         cli::warn(format_args!("fewer prompts than their share: {shown}{more}"));
     }
-}
-
-/// The templates for each of the two steps. Of a pattern, those that lack a model or examples are left out.
-fn chains(flags: &Flags) -> Result<(Vec<Chain>, Vec<Chain>)> {
-    let kinds: &[&str] = match flags.taxonomy.is_some() {
-        true => &["generate", "attack"],
-        false => &["attack", "generate"],
-    };
-    let mut all: Vec<Chain> = Vec::new();
-    let mut left_out = Vec::new();
-    for wanted in &flags.template {
-        for chain in Chain::find(&flags.shared.template_library(), kinds, wanted)? {
-            let is_pattern = wanted.contains(['*', '?', '[']);
-            match lacks(flags, &chain) {
-                Some(_) if is_pattern => left_out.push(chain.name),
-                Some(error) => return Err(error),
-                // Named twice, its prompts would count twice.
-                None if all.iter().any(|known| known.id == chain.id) => {}
-                None => all.push(chain),
-            }
-        }
-    }
-    if !left_out.is_empty() {
-        let names = left_out.join(", ");
-        cli::note(format_args!("left out, since they ask a model or need examples: {names}"));
-    }
-    Ok(all.into_iter().partition(|chain| chain.kind() == "generate"))
-}
-
-/// What the command line lacks for a chain.
-fn lacks(flags: &Flags, chain: &Chain) -> Option<Error> {
-    if chain.reply().is_some() && flags.generation.model.is_none() {
-        return Some(
-            Error::usage(&chain.name, "it asks a generation model, and none is named")
-                .hint("give -m MODEL and --base-url, or --emit-requests to ask later"),
-        );
-    }
-    let examples = chain.needs().any(|(name, _)| name.ends_with("examples"));
-    (examples && flags.generation.examples.is_none()).then(|| {
-        Error::usage(&chain.name, "it needs example prompts")
-            .hint("give --examples FILE, such as prompts that an earlier run made")
-    })
 }

@@ -1,7 +1,7 @@
 //! Prompts from a generation model (S-Eval's Mt): the requests of an expansion asked, the replies parsed
 //! into its rows. What is no prompt, and what was not answered, is kept with its reason.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -9,13 +9,13 @@ use arrow::array::RecordBatch;
 use seval_core::conversation::Turn;
 use seval_core::expand::plan::wanted;
 use seval_core::expand::rejects::Rejects;
-use seval_core::expand::reply::{self, Parsed, REFUSED, Reading, Reject};
+use seval_core::expand::reply::{self, Parsed, REFUSED, REPEATED, Reading, Reject};
 use seval_core::expand::{Ask, Expansion};
 use seval_core::refusal::{Refusal, RefusalRules};
 use seval_core::rows::Batches;
 use seval_core::template::metadata::ReplyForm;
 use seval_core::{Error, Result, Rows};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::batch;
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
@@ -44,7 +44,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How many replies were refusals.
+    /// How many replies, or items in them, were refusals.
     pub fn refused(&self) -> u64 {
         self.rejected.get(REFUSED).copied().unwrap_or(0)
     }
@@ -89,11 +89,7 @@ pub struct Asking {
 pub fn generate(rows: Rows, expansion: Expansion, asking: Asking) -> Result<(Rows, Shared)> {
     let Asking { model, limits, journal, settings, rules, rejects } = asking;
     if model.is_simulated() {
-        return Err(Error::usage(
-            &model.name,
-            "a simulated target answers prompts, it writes none",
-        )
-        .hint("name a model with -m and its server with --base-url"));
+        return Err(refuse_simulated(&model.name));
     }
     let counts = Shared::default();
     let expansion = Arc::new(expansion);
@@ -109,6 +105,7 @@ pub fn generate(rows: Rows, expansion: Expansion, asking: Asking) -> Result<(Row
         sent: send,
     };
     let replies = Replies {
+        is_file: model.is_named(),
         answers: ask(vec![model], limits, journal, requests),
         first: None,
         batches: receive,
@@ -116,20 +113,29 @@ pub fn generate(rows: Rows, expansion: Expansion, asking: Asking) -> Result<(Row
         rules,
         rejects,
         counts: counts.clone(),
+        known: HashSet::new(),
+        failure: None,
         name,
     };
     let rows = Rows { schema, batches: Box::new(replies.rows()), history };
     Ok((rows, counts))
 }
 
-/// Writes the requests of an expansion as JSON lines of OpenAI's batch format; how many.
+/// Why a simulated target is not asked for prompts.
+pub fn refuse_simulated(name: &str) -> Error {
+    Error::usage(name, "a simulated target answers prompts, it writes none")
+        .hint("name a model with -m and its server with --base-url")
+}
+
+/// Writes the requests of an expansion as JSON lines of OpenAI's batch format: how many, and how many
+/// it left out since they are the same as others.
 pub fn emit(
     rows: Rows,
     expansion: Expansion,
     model: &Model,
     settings: Settings,
     out: impl Write,
-) -> Result<u64> {
+) -> Result<(u64, u64)> {
     let mut lines = batch::Requests::new(out);
     let requests = Requests {
         batches: rows.cut(expansion.step_rows()).batches,
@@ -143,7 +149,7 @@ pub fn emit(
     for request in requests {
         lines.write(model, &request?)?;
     }
-    Ok(lines.written())
+    Ok((lines.written(), lines.repeated()))
 }
 
 /// The requests of the rows, made as they are taken.
@@ -229,7 +235,13 @@ struct Replies {
     rules: RefusalRules,
     rejects: Option<Rejects>,
     counts: Shared,
+    /// The prompts of lists so far, hashed: asked again, a model repeats itself.
+    known: HashSet<u128>,
+    /// Why the first request that failed did.
+    failure: Option<String>,
     name: String,
+    /// Whether the answers come from a file.
+    is_file: bool,
 }
 
 impl Replies {
@@ -283,7 +295,11 @@ impl Replies {
                 ReplyForm::Prompt => 1,
                 ReplyForm::List => wanted(batch, ask.row),
             };
-            let parsed = parse(answer, ask.form, wanted, &self.rules);
+            let mut parsed = parse(answer, ask.form, wanted, &self.rules);
+            if ask.form == ReplyForm::List {
+                parsed = first_of_each(parsed, &mut self.known);
+            }
+            self.failure = self.failure.take().or_else(|| answer.error.clone());
             counts.requests += 1;
             counts.wanted += wanted as u64;
             counts.prompts += parsed.prompts.len() as u64;
@@ -308,13 +324,35 @@ impl Replies {
         if counts.requests == 0 || counts.prompts > 0 {
             return Ok(None);
         }
-        let what = format!("no prompt came of {} requests: {}", counts.requests, counts.reasons());
-        let hint = match counts.refused() {
-            0 => "see --rejects for what it said",
-            _ => "another model or --system may help: say that it is for a safety evaluation",
+        let cause = self.failure.iter().map(|failure| format!(" (the first: {failure})"));
+        let what = format!(
+            "no prompt came of {} requests: {}{}",
+            counts.requests,
+            counts.reasons(),
+            cause.collect::<String>()
+        );
+        let hint = match &self.failure {
+            _ if counts.refused() > 0 => {
+                "another model or --system may help: say that it is for a safety evaluation"
+            }
+            Some(_) if self.is_file => {
+                "give the replies to --emit-requests, and the flags that it was given"
+            }
+            Some(_) => "see to the server, and run again",
+            None => "see with --rejects FILE what it said",
         };
         Err(Error::world(format!("model {}", self.name), what).hint(hint))
     }
+}
+
+/// Without the prompts that are known already; the others are from now on.
+fn first_of_each(parsed: Parsed, known: &mut HashSet<u128>) -> Parsed {
+    let Parsed { prompts, mut rejects } = parsed;
+    let mut is_new = |text: &String| known.insert(xxh3_128(text.to_lowercase().as_bytes()));
+    let (prompts, again): (Vec<String>, Vec<String>) = prompts.into_iter().partition(|t| is_new(t));
+    let reason = || REPEATED.to_owned();
+    rejects.extend(again.into_iter().map(|text| Reject { reason: reason(), text }));
+    Parsed { prompts, rejects }
 }
 
 fn lost(what: &str) -> Error {

@@ -6,7 +6,8 @@ use crate::rows::Rows;
 use crate::taxonomy::level_name;
 use crate::{Error, Result};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 
 /// Prompts with scores, by language and risk. All are held in memory.
 pub struct Examples {
@@ -46,10 +47,9 @@ impl Examples {
         if !(temperature > 0.0 && temperature.is_finite()) {
             return Err(Error::usage("--examples-temperature", "has to be a number above 0"));
         }
-        let are_scored = rows.schema.index_of(SCORE).is_ok();
-        let mut prompts = Vec::new();
+        let (mut prompts, mut are_scored) = (Vec::new(), false);
         for batch in rows.batches {
-            read_batch(&batch?, place, &mut prompts)?;
+            are_scored |= read_batch(&batch?, place, &mut prompts)?;
         }
         match prompts.is_empty() {
             true => Err(Error::data(place, "there is no example prompt in it")),
@@ -94,7 +94,8 @@ impl Examples {
     }
 }
 
-fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> Result<()> {
+/// Adds the prompts of a batch; whether any of them has a score.
+fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> Result<bool> {
     let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
     let cell = |name: &str, row: usize| {
         text(name).filter(|c| c.is_valid(row)).map(|column| column.value(row).to_owned())
@@ -105,11 +106,16 @@ fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> R
     }
     let scores = match batch.column_by_name(SCORE) {
         None => None,
-        Some(column) => Some(column.as_primitive_opt::<Float64Type>().ok_or_else(|| {
-            Error::data(place, format!("column `{SCORE}` holds no numbers"))
-                .hint("cast it: CAST(risk_score AS DOUBLE)")
-        })?),
+        // Whole numbers in JSON or CSV are read as such.
+        Some(column) if column.data_type().is_numeric() || column.data_type().is_null() => {
+            Some(cast(column, &DataType::Float64).map_err(|error| Error::data(place, error))?)
+        }
+        Some(_) => {
+            return Err(Error::data(place, format!("column `{SCORE}` holds no numbers"))
+                .hint("cast it: CAST(risk_score AS DOUBLE)"));
+        }
     };
+    let scores = scores.as_ref().map(|scores| scores.as_primitive::<Float64Type>());
     for row in 0..batch.num_rows() {
         let Some(prompt) = cell("prompt", row) else { continue };
         let path = (0..).map_while(|level| cell(&level_name(level), row)).collect();
@@ -120,7 +126,7 @@ fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> R
         }
         prompts.push(Example { prompt, language: cell("language", row), path, score });
     }
-    Ok(())
+    Ok(scores.is_some_and(|scores| scores.null_count() < scores.len()))
 }
 
 #[cfg(test)]

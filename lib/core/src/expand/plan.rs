@@ -5,9 +5,11 @@ use super::Expansion;
 use crate::Result;
 use crate::plain::with_columns;
 use crate::rows::Rows;
+use crate::template::chain::Chain;
 use crate::template::metadata::ReplyForm;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Int64Type, Schema};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What one chain would do.
@@ -29,29 +31,39 @@ pub struct Line {
 pub type Lines = Arc<Mutex<Vec<Line>>>;
 
 /// The rows that the expansion makes without a model, and what it would do. `coming` is how many rows
-/// there will be besides, since a model is to write them first.
-pub fn plan(rows: Rows, expansion: Expansion, coming: u64) -> (Rows, Lines) {
-    let chains = expansion.chains.iter();
-    let empty = |known: bool, id: &str| Line {
-        template: id.to_owned(),
-        rows: coming,
-        bytes: (known && coming == 0).then_some(0),
-        ..Line::default()
+/// there will be besides in each language, since a model is to write them first; `system` is what the
+/// model is told with each request.
+pub fn plan(
+    rows: Rows,
+    expansion: Expansion,
+    coming: &BTreeMap<String, u64>,
+    system: Option<&str>,
+) -> (Rows, Lines) {
+    let line = |chain: &Chain| {
+        let spoken = coming.iter().filter(|(language, _)| chain.speaks(Some(language)));
+        let rows: u64 = spoken.map(|(_, rows)| rows).sum();
+        let is_known = rows == 0 && chain.reply().is_none();
+        Line { template: chain.id.clone(), rows, bytes: is_known.then_some(0), ..Line::default() }
     };
-    let lines = chains.map(|chain| empty(chain.reply().is_none(), &chain.id)).collect();
-    let lines: Lines = Arc::new(Mutex::new(lines));
+    let lines: Lines = Arc::new(Mutex::new(expansion.chains.iter().map(line).collect()));
+    let system = system.map_or(0, tokens);
     let (shared, schema, step) = (lines.clone(), expansion.schema.clone(), expansion.step_rows());
     let rows = rows.cut(step).map_parallel(schema, move |batch| {
         let made = expansion.rows(&batch, Vec::new())?;
         let mut lines = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        count_requests(&expansion, &batch, &mut lines)?;
+        count_requests(&expansion, &batch, system, &mut lines)?;
         count_rows(&made, &mut lines);
         Ok(made)
     });
     (rows, lines)
 }
 
-fn count_requests(expansion: &Expansion, batch: &RecordBatch, lines: &mut [Line]) -> Result<()> {
+fn count_requests(
+    expansion: &Expansion,
+    batch: &RecordBatch,
+    system: u64,
+    lines: &mut [Line],
+) -> Result<()> {
     for ask in expansion.requests(batch)? {
         let wanted = match ask.form {
             ReplyForm::Prompt => 1,
@@ -60,7 +72,8 @@ fn count_requests(expansion: &Expansion, batch: &RecordBatch, lines: &mut [Line]
         if let Some(line) = lines.iter_mut().find(|line| line.template == ask.chain.id) {
             line.requests += 1;
             line.rows += wanted as u64;
-            line.input_tokens += ask.turns.iter().map(|turn| tokens(&turn.content)).sum::<u64>();
+            let turns = ask.turns.iter().map(|turn| tokens(&turn.content));
+            line.input_tokens += system + turns.sum::<u64>();
         }
     }
     Ok(())

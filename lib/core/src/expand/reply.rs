@@ -1,9 +1,7 @@
 //! A generation model's reply, parsed into prompts. What is no prompt is kept with the reason.
 
 use crate::template::metadata::ReplyForm;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
-use serde_json::Value;
-use std::fmt;
+use serde_json::{Deserializer, Value};
 
 /// What came of a reply. Every part of it that could be a prompt is in one of the two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +23,8 @@ pub struct Reject {
 
 /// The generator refuses to write prompts.
 pub const REFUSED: &str = "refused";
+/// The generator wrote it before, in this reply or in an earlier one.
+pub const REPEATED: &str = "the same as another";
 const CUT_OFF: &str = "cut off";
 const NOT_AN_ITEM: &str = "not an item of the list";
 
@@ -49,10 +49,30 @@ pub struct Reading<'a> {
 
 /// The prompts in a reply.
 pub fn parse(reply: &str, reading: &Reading<'_>) -> Parsed {
-    match reading.form {
-        ReplyForm::Prompt => one(reply, reading),
-        ReplyForm::List => list(reply, reading),
+    let (reason, said) = match after_thinking(reply) {
+        None => (Some(CUT_OFF), ""),
+        Some(said) => (is_page(said).then_some("a web page"), said),
+    };
+    match (reason, reading.form) {
+        (Some(reason), _) => Parsed { rejects: vec![reject(reason, reply)], ..Parsed::default() },
+        (None, ReplyForm::Prompt) => one(said, reading),
+        (None, ReplyForm::List) => list(said, reading),
     }
+}
+
+/// What follows the thoughts that some servers leave in a reply; none if nothing does.
+fn after_thinking(reply: &str) -> Option<&str> {
+    match reply.trim_start().strip_prefix("<think>") {
+        None => Some(reply),
+        Some(thoughts) => thoughts.split_once("</think>").map(|(_, said)| said),
+    }
+}
+
+/// A page that something between here and the model wrote.
+fn is_page(reply: &str) -> bool {
+    let start: String = reply.trim_start().chars().take(9).collect();
+    let start = start.to_ascii_lowercase();
+    start.starts_with("<!doctype") || start.starts_with("<html")
 }
 
 fn one(reply: &str, reading: &Reading<'_>) -> Parsed {
@@ -69,7 +89,7 @@ fn one(reply: &str, reading: &Reading<'_>) -> Parsed {
 }
 
 fn list(reply: &str, reading: &Reading<'_>) -> Parsed {
-    let found = items(reply);
+    let found = items(reply, reading.count);
     let before = if found.before.is_empty() { reply } else { &found.before };
     // A refusal may be followed by a list, of what the model offers instead.
     if (reading.refuses)(before) && (found.is_lines || !found.before.is_empty()) {
@@ -84,9 +104,10 @@ fn list(reply: &str, reading: &Reading<'_>) -> Parsed {
         let folded = |text: &str| text.to_lowercase();
         let again = parsed.prompts.iter().any(|known| folded(known) == folded(&text));
         let reason = match () {
-            () if reading.is_cut && at == last && found.rest.is_none() => Some(CUT_OFF),
-            () if again => Some("the same as another"),
+            () if reading.is_cut && at == last && found.ends_in_item => Some(CUT_OFF),
+            () if again => Some(REPEATED),
             () if parsed.prompts.len() == reading.count => Some("more than asked for"),
+            () if (reading.refuses)(&text) => Some(REFUSED),
             () => unfit(&text, MAX_CHARS),
         };
         match reason {
@@ -113,6 +134,11 @@ fn unfit(text: &str, most: usize) -> Option<&'static str> {
     if text.chars().count() > most {
         return Some("too long");
     }
+    // U+FFFD stands for bytes that were no text.
+    let broken = |c: char| c == '\u{fffd}' || (c.is_control() && !['\n', '\r', '\t'].contains(&c));
+    if text.contains(broken) {
+        return Some("not text");
+    }
     (text.chars().filter(|c| c.is_alphabetic()).count() < MIN_LETTERS).then_some("too short")
 }
 
@@ -128,16 +154,33 @@ struct Items {
     rest: Option<String>,
     /// There are no marks of a list: each line is taken for an item.
     is_lines: bool,
+    /// Nothing shows that the last item is whole.
+    ends_in_item: bool,
 }
 
-fn items(reply: &str) -> Items {
+impl Items {
+    /// Adds lines that are no items.
+    fn add_others(&mut self, text: &str) {
+        let lines = text.lines().map(str::trim);
+        self.others.extend(lines.filter(|line| is_content(line)).map(str::to_owned));
+    }
+}
+
+/// Whether a line is more than the bounds of a code block.
+fn is_content(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with("```")
+}
+
+fn items(reply: &str, count: usize) -> Items {
     json_items(reply).unwrap_or_else(|| {
-        let marked = reply.lines().filter(|line| marked(line).is_some()).count();
-        let lines = reply.lines().filter(|line| !line.trim().is_empty());
-        let is_lines = marked == 0 || (marked == 1 && lines.clone().count() > 2);
+        let marks = reply.lines().filter(|line| marked(line).is_some()).count();
+        let lines = reply.lines().map(str::trim).filter(|line| is_content(line));
+        let is_lines = marks == 0 || (marks == 1 && count > 1 && lines.clone().count() > 2);
         let mut items = Items { is_lines, ..Items::default() };
-        for line in lines.map(str::trim).filter(|line| !line.starts_with("```")) {
-            match marked_or_line(line, is_lines) {
+        for line in lines {
+            let item = marked_or_line(line, is_lines);
+            items.ends_in_item = item.is_some() && !reply.ends_with('\n');
+            match item {
                 Some(item) => items.items.push(item.to_owned()),
                 None => {
                     if items.items.is_empty() {
@@ -153,9 +196,13 @@ fn items(reply: &str) -> Items {
 }
 
 fn marked_or_line(line: &str, is_lines: bool) -> Option<&str> {
+    let within = |open: &[char], close: &[char]| line.starts_with(open) && line.ends_with(close);
+    // The line before a list without marks, tags around one, or data that could not be read.
+    let is_no_text = line.ends_with([':', '：'])
+        || within(&['<'], &['>'])
+        || within(&['[', '{'], &[']', '}', ',']);
     match is_lines {
-        // The line before a list without marks.
-        true => (!line.ends_with([':', '：'])).then_some(line),
+        true => (!is_no_text).then_some(line),
         false => marked(line),
     }
 }
@@ -175,42 +222,91 @@ fn marked(line: &str) -> Option<&str> {
     spaced.then(|| text.trim().trim_end_matches("**"))
 }
 
-/// The items of a JSON list, in a code block or not: texts, or objects that hold one.
+/// The items of a JSON list, in a code block or not, or of JSON lines: texts, or objects that hold one.
 fn json_items(reply: &str) -> Option<Items> {
-    let start = match reply.find("```") {
-        Some(fence) => fence + 3 + reply[fence + 3..].find('\n')?,
-        None => 0,
-    };
-    let json = reply[start..].trim_start();
-    let at = reply.len() - json.len();
-    let list = match json.as_bytes().first()? {
-        b'[' => at,
-        b'{' => at + json.find('[')?,
-        _ => return None,
-    };
+    let start = json_start(reply)?;
+    let json = &reply[start..];
+    let mut stream = Deserializer::from_str(json).into_iter::<Value>();
     let mut values = Vec::new();
-    let whole = Elements(&mut values)
-        .deserialize(&mut serde_json::Deserializer::from_str(&reply[list..]))
-        .is_ok();
-    if values.is_empty() {
+    while let Some(Ok(value)) = stream.next() {
+        values.extend(listed(value));
+    }
+    let mut end = stream.byte_offset();
+    let is_cut = end == 0;
+    if is_cut {
+        (values, end) = elements(json);
+    }
+    let rest = json[end..].trim();
+    let mut items = Items { before: reply[..start].trim().to_owned(), ..Items::default() };
+    items.add_others(&reply[..start]);
+    for value in &values {
+        match text_of(value) {
+            Some(text) => items.items.push(text),
+            None => items.others.push(value.to_string()),
+        }
+    }
+    if items.items.is_empty() && (is_cut || !rest.is_empty()) {
+        // Brackets of another kind.
         return None;
     }
-    let before = reply[..at].replace("```json", "").replace("```", "").trim().to_owned();
-    let texts: Vec<Option<String>> = values.iter().map(text_of).collect();
-    let others = values.iter().zip(&texts).filter(|(_, text)| text.is_none());
-    let others = others.map(|(value, _)| value.to_string()).collect();
-    let rest = (!whole).then(|| {
-        let last = texts.iter().flatten().last().map_or("", String::as_str);
-        let cut = reply.rfind(last).map_or(reply.len(), |at| at + last.len());
-        reply[cut..].trim_matches(['"', ',', '\n', ' ', '}', '{']).to_owned()
-    });
-    Some(Items {
-        before,
-        items: texts.into_iter().flatten().collect(),
-        others,
-        rest,
-        is_lines: false,
-    })
+    match is_cut {
+        true => {
+            let is_empty = rest.trim_matches(['"', ']', '}', '`', '\n', ' ']).is_empty();
+            items.rest = (!is_empty).then(|| rest.trim_start_matches('"').to_owned());
+        }
+        false => items.add_others(rest),
+    }
+    Some(items)
+}
+
+/// Where JSON starts: at a line's start, and before any mark of another list.
+fn json_start(reply: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in reply.split_inclusive('\n') {
+        let text = line.trim_start();
+        if text.starts_with(['[', '{']) {
+            return Some(at + line.len() - text.len());
+        }
+        if marked(line).is_some() {
+            return None;
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The elements of the first list in JSON that is cut, as far as they go, and where the last one ends.
+fn elements(json: &str) -> (Vec<Value>, usize) {
+    let (mut values, mut end) = (Vec::new(), 0);
+    let mut next = json.find('[').map_or(json.len(), |at| at + 1);
+    loop {
+        let mut stream = Deserializer::from_str(&json[next..]).into_iter::<Value>();
+        let Some(Ok(value)) = stream.next() else { return (values, end) };
+        let more = json[next + stream.byte_offset()..].trim_start();
+        // Else it only looks like an element, as where quotation marks in it are not escaped.
+        if more.is_empty() || more.starts_with([',', ']']) {
+            values.push(value);
+            end = json.len() - more.strip_prefix(',').unwrap_or(more).len();
+        }
+        if !more.starts_with(',') {
+            return (values, end);
+        }
+        next = end;
+    }
+}
+
+/// The elements of a list, also of one within an object; or what stands alone.
+fn listed(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(elements) => elements,
+        Value::Object(ref members) if text_of(&value).is_none() => {
+            let list = members.values().find_map(Value::as_array).cloned();
+            let is_numbered = members.keys().all(|key| key.parse::<u32>().is_ok());
+            let numbered = || is_numbered.then(|| members.values().cloned().collect());
+            list.or_else(numbered).unwrap_or_else(|| vec![value.clone()])
+        }
+        value => vec![value],
+    }
 }
 
 fn text_of(value: &Value) -> Option<String> {
@@ -221,32 +317,6 @@ fn text_of(value: &Value) -> Option<String> {
             named.and_then(Value::as_str).map(str::to_owned)
         }
         _ => None,
-    }
-}
-
-/// Collects the elements of a list as far as they go.
-struct Elements<'a>(&'a mut Vec<Value>);
-
-impl<'de> DeserializeSeed<'de> for Elements<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Elements<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(value) = list.next_element()? {
-            self.0.push(value);
-        }
-        Ok(())
     }
 }
 
