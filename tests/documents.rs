@@ -78,23 +78,47 @@ fn the_readme_shows_what_is_printed() {
 #[test]
 fn the_readmes_other_commands_run() {
     let folder = prepared();
-    let (address, _) = serve(|_, _| (200, chat("I'm sorry, but I can't help with that.")));
+    // Prompts where a list is asked for, and a text of its own for everything else.
+    let (address, _) = serve(|number, body| match body.to_string().contains("numbered list") {
+        true => (200, chat(&format!("1. What about {number}?\n2. And {number} again?"))),
+        false => (200, chat(&format!("The answer to question {number}."))),
+    });
     let s_eval = public_data("s-eval");
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let template = readme.split("```jinja\n").nth(1).unwrap().split("```").next().unwrap();
+    std::fs::create_dir_all(folder.path("mine/attack")).unwrap();
+    folder.write("mine/attack/whisper.j2", template);
     let readme = readme.replace("\\\n", "");
     let mut ran = 0;
     for block in readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
-        if block.contains("S-Eval_") {
+        if block.contains("S-Eval_") || block.contains("--learn") {
             let Some(data) = &s_eval else { continue };
             folder.ok(&format!("cp {}/*.zip .", data.display()));
         }
         for command in block.lines().filter(|line| line.starts_with("seval-")) {
             let command = command.replace("http://127.0.0.1:8000/v1", &address);
             folder.ok(&command.replace("MODEL", "m").replace("URL", &address));
+            if command.contains("--emit-requests") {
+                answer_requests(&folder);
+            }
             ran += 1;
         }
     }
-    assert_eq!(ran, if s_eval.is_some() { 4 } else { 1 });
+    assert_eq!(ran, if s_eval.is_some() { 10 } else { 5 });
+}
+
+/// What a batch service makes of requests.jsonl.
+fn answer_requests(folder: &Folder) {
+    let requests = String::from_utf8(folder.read("requests.jsonl")).unwrap();
+    let replies = requests.lines().enumerate().map(|(number, line)| {
+        let id = serde_json::from_str::<serde_json::Value>(line).unwrap()["custom_id"].clone();
+        let body = chat(&format!("Swali la {number}."));
+        format!(
+            "{}\n",
+            serde_json::json!({"custom_id": id, "response": {"status_code": 200, "body": body}})
+        )
+    });
+    folder.write("replies.jsonl", replies.collect::<String>());
 }
 
 #[test]
