@@ -91,7 +91,7 @@ fn a_list_in_every_form_becomes_rows() {
         assert_eq!(ids.len(), 8);
         assert_eq!(
             said,
-            "seval-expand: 2 rows in, 8 base prompts made, 0 rows no template is for\n\
+            "seval-expand: 2 rows in, 8 base prompts made, 0 rows not used\n\
              seval-expand: 2 requests, 8 prompts asked for, 8 came\n\
              seval-expand: 8 rows out\n"
         );
@@ -136,7 +136,7 @@ fn garbage_is_rejected_part_by_part() {
         ("???", "too short"),
         ("<html>\n<body>\n<h1>Bad Gateway</h1>\n</body>\n</html>", "a web page"),
         ("\u{0}\u{1}\u{2}bytes\u{7f}of some kind\u{8}", "not text"),
-        ("{\"error\":\"the model is loading\"}", "not an item of the list"),
+        ("{\"error\":\"the model is loading\"}", "not part of a prompt"),
     ];
     for (reply, reason) in replies {
         let answer = move |_: usize, body: &Value| match leaf(body) {
@@ -177,9 +177,9 @@ fn half_a_list_gives_its_whole_items() {
     let (said, prompts) = run(&folder, &line, "p.jsonl");
     assert_eq!(column(&prompts, "prompt"), ["What is left?", "What is right?", "And so?"]);
     let rejects = rows(&String::from_utf8(folder.read("r.jsonl")).unwrap());
-    assert_eq!(column(&rejects, "reason"), ["not an item of the list", "cut off", "cut off"]);
+    assert_eq!(column(&rejects, "reason"), ["not part of a prompt", "cut off", "cut off"]);
     assert_eq!(column(&rejects, "reply"), ["Here:", "And what re", "And what re"]);
-    assert!(said.contains("2 cut off, 1 not an item of the list; r.jsonl has it"), "{said}");
+    assert!(said.contains("2 cut off, 1 not part of a prompt; r.jsonl has it"), "{said}");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_server_that_turns_us_away_ends_the_run() {
         [line.replace("r.jsonl", "p.jsonl"), line.replace("r.jsonl", "-").replace("-o p.jsonl", "")]
     {
         let said = folder.fails(2, &line);
-        assert!(said.contains("--rejects: is where the rows go; give it a file"), "{said}");
+        assert!(said.contains("--rejects: is the file of --output; give it a file"), "{said}");
     }
 }
 
@@ -317,7 +317,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     fails("b.jsonl -t translation", "translation: it asks a generation model, and none is named");
     fails("b.jsonl -t 'translation|reverse_induction' -m mt", "both attack/translation and attack");
     fails("b.jsonl -t base64 -m mt --emit-requests", "--emit-requests: none of the templates asks");
-    fails("b.jsonl -t zero_shot -m mt", "zero_shot");
+    fails("b.jsonl -t zero_shot -m mt", "--template: generate/ templates need a taxonomy");
     fails(
         "b.jsonl -t base64 --examples b.jsonl",
         "--examples: are for base prompts; give --taxonomy",

@@ -305,5 +305,8 @@ fn a_leaf_without_topics_in_a_language_is_said() {
     let output = folder.bash("seval-expand --taxonomy t.toml --per-leaf 2 -o x.jsonl");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("warning: no topics in `zh`: B"), "{said}");
-    assert!(said.contains(" 6 base prompts made"), "{said}");
+    // A quota takes the same in both languages.
+    assert!(said.contains(" 4 base prompts made"), "{said}");
+    let said = folder.bash("seval-expand --taxonomy t.toml --per-leaf 2 --language en -o y.jsonl");
+    assert!(String::from_utf8(said.stderr).unwrap().contains(" 4 base prompts made"));
 }

@@ -2,6 +2,7 @@
 
 use crate::flags::Flags;
 use seval_core::expand::examples::Examples;
+use seval_core::output::same_place;
 use seval_core::template::chain::Chain;
 use seval_core::{Error, Result, cli};
 use seval_net::generate;
@@ -65,22 +66,40 @@ pub fn shows_examples(chain: &Chain) -> bool {
     chain.needs().any(|(name, _)| name == "examples" || name == SCORED)
 }
 
+/// Refuses to write one file over another: the rows go over a file that was read only if that is said with
+/// -o, and nothing else does.
+fn check_places(flags: &Flags) -> Result<()> {
+    let generation = &flags.generation;
+    let journal = flags.asking.journal.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let out = flags.output.output.as_deref().unwrap_or("-");
+    let asked = [("--rejects", generation.rejects.as_deref()), ("--journal", journal.as_deref())];
+    let paid = generation.from_replies.iter().map(|path| ("--from-replies", path.as_str()));
+    let read = flags.input.files.iter().map(|path| ("an input", path.as_str()));
+    let read = read.chain(generation.examples.iter().map(|path| ("--examples", path.as_str())));
+    let mut others: Vec<(&str, &str)> = vec![("--output", out)];
+    others.extend(paid);
+    if let Some((what, _)) = others[1..].iter().find(|(_, path)| same_place(path, out)) {
+        return Err(Error::usage("--output", format!("is the file of {what}")).hint(ITS_OWN));
+    }
+    others.extend(read);
+    for (flag, path) in asked.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
+        if let Some((what, _)) = others.iter().find(|(_, other)| same_place(path, other)) {
+            return Err(Error::usage(flag, format!("is the file of {what}")).hint(ITS_OWN));
+        }
+        others.push((flag, path));
+    }
+    Ok(())
+}
+
+const ITS_OWN: &str = "give it a file of its own";
+
 /// Refuses what cannot be asked, before anything is.
 pub fn check_asking(flags: &Flags, base_asks: bool, attacks_ask: bool) -> Result<()> {
     let flag = match flags.generation.emit_requests {
         true => Some("--emit-requests"),
         false => (!flags.generation.from_replies.is_empty()).then_some("--from-replies"),
     };
-    let place = |path: &Option<String>| match path.as_deref() {
-        None | Some("/dev/stdout") => "-".to_owned(),
-        Some(path) => path.to_owned(),
-    };
-    let rejects = &flags.generation.rejects;
-    if rejects.is_some() && place(rejects) == place(&flags.output.output) {
-        return Err(
-            Error::usage("--rejects", "is where the rows go").hint("give it a file of its own")
-        );
-    }
+    check_places(flags)?;
     let model = flags.generation.model.as_deref().unwrap_or_default();
     match (base_asks, attacks_ask, flag) {
         (true, true, _) => {
@@ -89,6 +108,11 @@ pub fn check_asking(flags: &Flags, base_asks: bool, attacks_ask: bool) -> Result
         }
         (false, false, Some(flag)) => Err(Error::usage(flag, "none of the templates asks a model")
             .hint("those that do have `reply` in their first lines, such as attack/translation")),
+        (false, false, None) if flags.generation.model.is_some() => {
+            Err(Error::usage("--model", "none of the templates asks a model").hint(
+                "those that do have `reply` in their first lines, such as attack/translation",
+            ))
+        }
         (false, false, None) => Ok(()),
         _ if model.starts_with("sim:") => Err(generate::refuse_simulated(model)),
         _ => Ok(()),

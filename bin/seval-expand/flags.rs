@@ -90,7 +90,7 @@ pub struct Flags {
     pub plan: bool,
 
     /// Dollars for a million tokens in and out, for the cost in the plan; it also needs --max-tokens.
-    #[arg(long, value_name = "IN,OUT", value_parser = price, requires = "plan")]
+    #[arg(long, value_name = "IN,OUT", value_parser = price, requires_all = ["plan", "max_tokens"])]
     pub price: Option<Price>,
 
     #[command(flatten)]
@@ -116,7 +116,7 @@ pub struct GenerationFlags {
     pub model: Option<String>,
 
     /// What the model is told first; such as what the prompts are for, if it refuses to write them.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "model")]
     pub system: Option<String>,
 
     /// Base prompts that one request asks for.
@@ -145,7 +145,7 @@ pub struct GenerationFlags {
 
     /// Write what the model wrote that is no prompt, and requests it did not answer, to this file, with
     /// `template`, `reason` and `reply`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "model")]
     pub rejects: Option<String>,
 }
 

@@ -290,6 +290,7 @@ impl Made {
                 _ => format!("{passed} rows no template is for"),
             };
             cli::note(format_args!("{read} rows in, {new} {made} made, {passed}"));
+            say_unused(made, counts);
         }
         let Some(counts) = self.generation.as_ref().map(generate::snapshot) else {
             return;
@@ -320,6 +321,18 @@ impl Made {
             let unasked = cli::count(unasked);
             cli::warn(format_args!("replies to requests that were not made here: {unasked}"));
         }
+    }
+}
+
+/// Says which attacks made nothing: a user who names one counts on its prompts.
+fn say_unused(step: &str, counts: &Counts) {
+    let unused = counts.chains.iter().filter(|(_, made)| made.load(Relaxed) == 0);
+    let unused: Vec<&str> = unused.map(|(name, _)| name.as_str()).collect();
+    if step == "attacks" && !unused.is_empty() && counts.read.load(Relaxed) > 0 {
+        let names = unused.join(", ");
+        cli::warn(format_args!(
+            "nothing was made by {names}: no row is a base prompt in a language that it has wording for"
+        ));
     }
 }
 

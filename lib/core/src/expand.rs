@@ -45,6 +45,8 @@ pub struct Counts {
     pub made: AtomicU64,
     /// Rows that no template was for: attacks already, conversations, or another language.
     pub passed: AtomicU64,
+    /// Chains, and the prompts that each made.
+    pub chains: Vec<(String, AtomicU64)>,
 }
 
 /// What templates are applied to.
@@ -103,6 +105,8 @@ impl Expansion {
         }
         let messages = chains.iter().any(Chain::makes_messages);
         let schema = output_schema(input, step, messages)?;
+        let by_chain = chains.iter().map(|chain| (chain.name.clone(), AtomicU64::new(0)));
+        let counts = Counts { chains: by_chain.collect(), ..Counts::default() };
         Ok(Self {
             chains,
             step,
@@ -110,7 +114,7 @@ impl Expansion {
             chosen: None,
             bytes: AtomicUsize::new(0),
             schema,
-            counts: Arc::default(),
+            counts: Arc::new(counts),
         })
     }
 
@@ -190,7 +194,11 @@ impl Expansion {
         }
         self.counts.read.fetch_add(batch.num_rows() as u64, Relaxed);
         self.counts.passed.fetch_add(passed, Relaxed);
-        self.counts.made.fetch_add(building.made(), Relaxed);
+        let made = building.made_by(self.chains.len());
+        self.counts.made.fetch_add(made.iter().sum(), Relaxed);
+        for ((_, count), made) in self.counts.chains.iter().zip(made) {
+            count.fetch_add(made, Relaxed);
+        }
         self.bytes.store(building.bytes(), Relaxed);
         assemble(&rows, &self.schema, &self.chains, self.step, building)
     }

@@ -220,6 +220,13 @@ pub fn write(rows: Rows, options: &Options) -> Result<u64> {
     writer.finish()
 }
 
+/// Whether two paths name one file, or both standard output.
+pub fn same_place(a: &str, b: &str) -> bool {
+    let is_stdout = |path: &str| STDOUT.contains(&path);
+    let real = |path: &str| std::fs::canonicalize(path).ok();
+    (is_stdout(a) && is_stdout(b)) || a == b || (real(a).is_some() && real(a) == real(b))
+}
+
 /// Writes a text of our own to the file or standard output that the options name, complete or not at all.
 pub fn write_text(
     options: &Options,

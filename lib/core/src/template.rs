@@ -68,6 +68,15 @@ impl Library {
                 return Err(Error::usage(folder.to_string_lossy(), "is no folder of templates")
                     .hint("give one that holds attack/ or another folder of such a name"));
             }
+            let kinds =
+                built_in::under("templates/").filter_map(|(path, _)| path.split('/').nth(1));
+            if !kinds.chain([TAXONOMY]).any(|kind| folder.join(kind).is_dir()) {
+                return Err(Error::usage(
+                    folder.to_string_lossy(),
+                    "has no folder of templates in it",
+                )
+                .hint("give one that holds attack/ or another folder of such a name"));
+            }
             files.extend(on_disk(folder, kind)?);
         }
         // Taxonomies stand with the schemas, since they are reviewed like those.

@@ -74,9 +74,11 @@ impl Building {
         self.prompts.values_slice().len()
     }
 
-    /// New prompts so far.
-    pub fn made(&self) -> u64 {
-        self.origins.iter().filter(|(_, chain)| chain.is_some()).count() as u64
+    /// New prompts so far, of each of so many chains.
+    pub fn made_by(&self, chains: usize) -> Vec<u64> {
+        let mut made = vec![0; chains];
+        self.origins.iter().filter_map(|(_, chain)| *chain).for_each(|chain| made[chain] += 1);
+        made
     }
 }
 

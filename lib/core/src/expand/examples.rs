@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
+use std::collections::HashMap;
 
 /// Prompts with scores, by language and risk. All are held in memory.
 pub struct Examples {
@@ -34,25 +35,35 @@ struct Example {
     language: Option<String>,
     /// Names of risks, the root first.
     path: Vec<String>,
-    score: f64,
+    /// The scores that it got, summed: a prompt that several models were asked has several.
+    sum: f64,
+    scores: u32,
+}
+
+impl Example {
+    fn score(&self) -> Option<f64> {
+        (self.scores > 0).then(|| self.sum / f64::from(self.scores))
+    }
 }
 
 /// The column that holds scores: the higher, the more a prompt is preferred.
 const SCORE: &str = "risk_score";
 
 impl Examples {
-    /// Reads `prompt`, `language`, the risks and `risk_score`. Without scores, or for a row without one,
-    /// 0.
+    /// Reads base prompts: `prompt`, `language`, the risks and `risk_score`. A prompt that is there several
+    /// times is one example with the mean of its scores.
     pub fn read(rows: Rows, place: &str, temperature: f64) -> Result<Self> {
         if !(temperature > 0.0 && temperature.is_finite()) {
             return Err(Error::usage("--examples-temperature", "has to be a number above 0"));
         }
-        let (mut prompts, mut are_scored) = (Vec::new(), false);
+        let (mut prompts, mut known) = (Vec::new(), HashMap::new());
         for batch in rows.batches {
-            are_scored |= read_batch(&batch?, place, &mut prompts)?;
+            read_batch(&batch?, place, &mut prompts, &mut known)?;
         }
+        let are_scored = prompts.iter().any(|example: &Example| example.scores > 0);
         match prompts.is_empty() {
-            true => Err(Error::data(place, "there is no example prompt in it")),
+            true => Err(Error::data(place, "there is no base prompt in it")
+                .hint("examples are prompt rows without an `attack`")),
             false => Ok(Self { place: place.to_owned(), temperature, are_scored, prompts }),
         }
     }
@@ -68,7 +79,10 @@ impl Examples {
         seed: u64,
         row: &str,
     ) -> Result<Vec<&str>> {
-        let spoken = |e: &&Example| e.language.as_deref().is_none_or(|known| known == language);
+        // What nobody could score is neither telling nor harmless.
+        let fit = |e: &&Example| preference == Preference::None || e.scores > 0;
+        let spoken =
+            |e: &&Example| fit(e) && e.language.as_deref().is_none_or(|known| known == language);
         let below = |depth: usize| -> Vec<&Example> {
             let of_risk = |e: &&Example| e.path.len() >= depth && e.path[..depth] == path[..depth];
             self.prompts.iter().filter(spoken).filter(of_risk).collect()
@@ -81,7 +95,7 @@ impl Examples {
         }
         let weight = |example: &Example| match preference {
             Preference::None => 0.0,
-            Preference::Score => example.score / self.temperature,
+            Preference::Score => example.score().unwrap_or(0.0) / self.temperature,
         };
         let mut draws = Draws::new(seed, "examples", row);
         // The Gumbel trick: the largest of score / T plus noise are a draw without replacement.
@@ -94,8 +108,13 @@ impl Examples {
     }
 }
 
-/// Adds the prompts of a batch; whether any of them has a score.
-fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> Result<bool> {
+/// Adds the base prompts of a batch.
+fn read_batch(
+    batch: &RecordBatch,
+    place: &str,
+    prompts: &mut Vec<Example>,
+    known: &mut HashMap<(String, Option<String>), usize>,
+) -> Result<()> {
     let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
     let cell = |name: &str, row: usize| {
         text(name).filter(|c| c.is_valid(row)).map(|column| column.value(row).to_owned())
@@ -117,16 +136,24 @@ fn read_batch(batch: &RecordBatch, place: &str, prompts: &mut Vec<Example>) -> R
     };
     let scores = scores.as_ref().map(|scores| scores.as_primitive::<Float64Type>());
     for row in 0..batch.num_rows() {
-        let Some(prompt) = cell("prompt", row) else { continue };
-        let path = (0..).map_while(|level| cell(&level_name(level), row)).collect();
-        let score = scores.filter(|s| s.is_valid(row)).map_or(0.0, |scores| scores.value(row));
-        if !score.is_finite() {
+        let Some(prompt) = cell("prompt", row).filter(|_| cell("attack", row).is_none()) else {
+            continue;
+        };
+        let score = scores.filter(|s| s.is_valid(row)).map(|scores| scores.value(row));
+        if let Some(score) = score.filter(|score| !score.is_finite()) {
             return Err(Error::data(place, format!("`{SCORE}` of a row is {score}"))
                 .hint("scores are finite numbers"));
         }
-        prompts.push(Example { prompt, language: cell("language", row), path, score });
+        let language = cell("language", row);
+        let at = *known.entry((prompt.clone(), language.clone())).or_insert(prompts.len());
+        if at == prompts.len() {
+            let path = (0..).map_while(|level| cell(&level_name(level), row)).collect();
+            prompts.push(Example { prompt, language, path, sum: 0.0, scores: 0 });
+        }
+        prompts[at].sum += score.unwrap_or(0.0);
+        prompts[at].scores += u32::from(score.is_some());
     }
-    Ok(scores.is_some_and(|scores| scores.null_count() < scores.len()))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,6 +164,8 @@ mod tests {
         let rows = crate::input::of_text(
             "{\"prompt\":\"low\",\"language\":\"en\",\"risk_dimension\":\"A\",\"risk_score\":0.0}\n\
              {\"prompt\":\"high\",\"language\":\"en\",\"risk_dimension\":\"A\",\"risk_score\":0.1}\n\
+             {\"prompt\":\"high\",\"language\":\"en\",\"risk_dimension\":\"A\",\"risk_score\":0.1}\n\
+             {\"prompt\":\"base64\",\"language\":\"en\",\"risk_dimension\":\"A\",\"attack\":\"base64\"}\n\
              {\"prompt\":\"other\",\"language\":\"en\",\"risk_dimension\":\"B\",\"risk_score\":0.9}\n\
              {\"prompt\":\"zh\",\"language\":\"zh\",\"risk_dimension\":\"A\",\"risk_score\":null}\n",
         );
@@ -153,6 +182,8 @@ mod tests {
         let high = (0..2000).filter(|&row| draw(row) == "high").count();
         assert!((1402..1522).contains(&high), "{high}");
         assert_eq!(draw(3), draw(3));
+        assert!(examples.draw(Preference::Score, &["A"], "zh", 1, 0, "x").is_err());
+        assert_eq!(examples.draw(Preference::None, &["A"], "zh", 1, 0, "x").unwrap(), ["zh"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub const REFUSED: &str = "refused";
 /// The generator wrote it before, in this reply or in an earlier one.
 pub const REPEATED: &str = "the same as another";
 const CUT_OFF: &str = "cut off";
-const NOT_AN_ITEM: &str = "not an item of the list";
+const NOT_AN_ITEM: &str = "not part of a prompt";
 
 /// The longest prompt that is believed, in characters: a longer one is a list that was not understood.
 const MAX_CHARS: usize = 4_000;
@@ -76,7 +76,10 @@ fn is_page(reply: &str) -> bool {
 }
 
 fn one(reply: &str, reading: &Reading<'_>) -> Parsed {
-    let text = unquoted(reply.trim());
+    let (intro, text) = without_intro(reply.trim());
+    let block = text.strip_prefix("```").and_then(|text| text.strip_suffix("```"));
+    let block = block.filter(|block| !block.contains("```")).and_then(|b| b.split_once('\n'));
+    let text = unquoted(unbold(block.map_or(text, |(_, block)| block.trim())));
     let reason = match () {
         () if (reading.refuses)(reply) => Some(REFUSED),
         () if reading.is_cut => Some(CUT_OFF),
@@ -84,7 +87,27 @@ fn one(reply: &str, reading: &Reading<'_>) -> Parsed {
     };
     match reason {
         Some(reason) => Parsed { rejects: vec![reject(reason, reply)], ..Parsed::default() },
-        None => Parsed { prompts: vec![text.to_owned()], ..Parsed::default() },
+        None => Parsed {
+            prompts: vec![text.to_owned()],
+            rejects: intro.map(|intro| reject(NOT_AN_ITEM, intro)).into_iter().collect(),
+        },
+    }
+}
+
+/// How a line begins that is said to whoever asked, before the prompt.
+const INTROS: [&str; 9] =
+    ["Sure", "Certainly", "Of course", "Here is", "Here's", "好的", "当然", "以下是", "这是"];
+
+/// What a model says before the prompt, if it does, and the rest.
+fn without_intro(reply: &str) -> (Option<&str>, &str) {
+    match reply.split_once('\n') {
+        Some((first, rest))
+            if first.trim_end().ends_with([':', '：'])
+                && INTROS.iter().any(|intro| first.starts_with(intro)) =>
+        {
+            (Some(first.trim()), rest.trim())
+        }
+        _ => (None, reply),
     }
 }
 
@@ -174,15 +197,29 @@ fn is_content(line: &str) -> bool {
 fn items(reply: &str, count: usize) -> Items {
     json_items(reply).unwrap_or_else(|| {
         let marks = reply.lines().filter(|line| marked(line).is_some()).count();
-        let lines = reply.lines().map(str::trim).filter(|line| is_content(line));
-        let is_lines = marks == 0 || (marks == 1 && count > 1 && lines.clone().count() > 2);
+        let lines = reply.lines().map(str::trim);
+        let contents = lines.clone().filter(|line| is_content(line)).count();
+        let is_lines = marks == 0 || (marks == 1 && count > 1 && contents > 2);
         let mut items = Items { is_lines, ..Items::default() };
+        let mut goes_on = false;
         for line in lines {
+            if !is_content(line) {
+                goes_on = false;
+                continue;
+            }
             let item = marked_or_line(line, is_lines);
-            items.ends_in_item = item.is_some() && !reply.ends_with('\n');
-            match item {
-                Some(item) => items.items.push(item.to_owned()),
-                None => {
+            items.ends_in_item = (item.is_some() || goes_on) && !reply.ends_with('\n');
+            match (item, items.items.last_mut()) {
+                (Some(item), _) => {
+                    items.items.push(item.to_owned());
+                    goes_on = !is_lines;
+                }
+                // The next line of a prompt of several.
+                (None, Some(last)) if goes_on => {
+                    last.push('\n');
+                    last.push_str(line);
+                }
+                (None, _) => {
                     if items.items.is_empty() {
                         items.before.push_str(line);
                         items.before.push('\n');
@@ -207,19 +244,30 @@ fn marked_or_line(line: &str, is_lines: bool) -> Option<&str> {
     }
 }
 
-/// What follows `1.`, `2)`, `3、`, `-`, `*` or `•` at the start of a line.
+/// What follows `1.`, `2)`, `3、`, `（4）`, `Prompt 5:`, `-`, `*` or `•` at the start of a line, in bold or in a
+/// heading too.
 fn marked(line: &str) -> Option<&str> {
-    let line = line.trim().trim_start_matches("**");
-    let digits = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = line.len() - digits.len();
-    let text = match number {
-        1..=4 => digits.strip_prefix(['.', ')', '、', '．', '）', ':', '：'])?,
-        0 => line.strip_prefix(['-', '*', '•'])?,
-        _ => return None,
-    };
-    let spaced =
-        text.starts_with(char::is_whitespace) || digits.starts_with(['、', '．', '）', '：']);
-    spaced.then(|| text.trim().trim_end_matches("**"))
+    let line = line.trim();
+    if let Some(item) = ["- ", "* ", "• "].iter().find_map(|mark| line.strip_prefix(mark)) {
+        return Some(unbold(item));
+    }
+    let bare = line.trim_start_matches(['#', '*', ' ']);
+    let word = ["Prompt ", "Question ", "提示", "问题"];
+    let bare = word.iter().find_map(|word| bare.strip_prefix(word)).unwrap_or(bare).trim_start();
+    let number = bare.trim_start_matches(['(', '（']);
+    let digits = number.trim_start_matches(|c: char| c.is_ascii_digit());
+    if !(1..=4).contains(&(number.len() - digits.len())) {
+        return None;
+    }
+    let text = digits.strip_prefix(['.', ')', '、', '．', '）', ':', '：'])?;
+    let is_apart = text.starts_with(|c: char| c.is_whitespace() || c == '*')
+        || digits.starts_with(['、', '．', '）', '：']);
+    is_apart.then(|| unbold(text.trim_start_matches("**")))
+}
+
+/// The text without the marks of bold around it.
+fn unbold(text: &str) -> &str {
+    text.trim().trim_start_matches("**").trim_end_matches("**").trim()
 }
 
 /// The items of a JSON list, in a code block or not, or of JSON lines: texts, or objects that hold one.

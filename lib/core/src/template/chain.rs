@@ -5,7 +5,7 @@ use super::metadata::{Makes, ReplyForm};
 use super::render::{Row, Template};
 use super::{File, Library};
 use crate::conversation::{self, Turn};
-use crate::{Error, Result};
+use crate::{Error, Result, cli};
 use std::sync::Arc;
 
 /// What stands between the templates of a chain.
@@ -48,6 +48,14 @@ impl Made {
     }
 }
 
+/// Whether no template can be applied to what a chain makes.
+fn ends(templates: &[Arc<Template>]) -> bool {
+    let is_conversation = |template: &Arc<Template>| {
+        template.metadata.makes == Makes::Messages && template.metadata.reply.is_none()
+    };
+    templates.last().is_some_and(is_conversation)
+}
+
 impl Chain {
     /// The chains that `wanted` names: names, patterns or paths with `|` between them. A pattern that fits
     /// several templates makes a chain of each.
@@ -61,7 +69,18 @@ impl Chain {
             let files = library.find(kinds, part.trim())?;
             let templates = files.into_iter().map(|file| Template::compile(file).map(Arc::new));
             let templates = templates.collect::<Result<Vec<_>>>()?;
-            chains = chains
+            // Of a pattern, what nothing can follow is followed by nothing.
+            let is_pattern = wanted.contains(['*', '?', '[']);
+            let (ended, open): (Vec<_>, Vec<_>) =
+                chains.into_iter().partition(|chain| is_pattern && ends(chain));
+            if !ended.is_empty() {
+                let names = ended.iter().flatten().map(|t| t.file.name.as_str());
+                let names = names.collect::<Vec<_>>().join(", ");
+                cli::note(format_args!(
+                    "left out of {wanted}, since they make conversations: {names}"
+                ));
+            }
+            chains = open
                 .iter()
                 .flat_map(|chain| {
                     templates.iter().map(|next| [&chain[..], std::slice::from_ref(next)].concat())

@@ -39,6 +39,16 @@ fn lists_in_every_dress() {
         prompts("1、怎样做到这件事？\n2．那样做会怎么样？"),
         ["怎样做到这件事？", "那样做会怎么样？"]
     );
+    for reply in [
+        "（1）How about one?\n（2）And two, really?",
+        "Prompt 1: How about one?\nPrompt 2: And two, really?",
+        "### 1. How about one?\n### 2. And two, really?",
+        "**1.** How about one?\n**2.** **And two, really?**",
+    ] {
+        assert_eq!(prompts(reply), wanted, "{reply}");
+    }
+    let story = "1. Write this:\n   a scene,\n   an end\n2. And two, really?";
+    assert_eq!(prompts(story), ["Write this:\na scene,\nan end", "And two, really?"]);
     // A number at the start of a sentence is no mark.
     assert_eq!(
         prompts("Is 1.5 enough?\n3 people ask you?"),
@@ -48,15 +58,15 @@ fn lists_in_every_dress() {
 
 #[test]
 fn what_is_no_prompt_is_kept_with_its_reason() {
-    let reply = "Here you are:\n1. How about one?\n2. how about ONE?\n3. ?\n4. And two?\n5. And three?\nDone!";
+    let reply = "Here you are:\n1. How about one?\n2. how about ONE?\n3. ?\n4. And two?\n5. And three?\n\nDone!";
     let (prompts, rejects) = read(reply, 2, false);
     assert_eq!(prompts, ["How about one?", "And two?"]);
     let rejects: Vec<(&str, &str)> = rejects.iter().map(|(r, t)| (&**r, &**t)).collect();
     assert_eq!(
         rejects,
         [
-            ("not an item of the list", "Here you are:"),
-            ("not an item of the list", "Done!"),
+            ("not part of a prompt", "Here you are:"),
+            ("not part of a prompt", "Done!"),
             ("the same as another", "how about ONE?"),
             ("too short", "?"),
             ("more than asked for", "And three?"),
@@ -118,7 +128,7 @@ fn half_a_list_gives_its_whole_items() {
     assert_eq!(read(cut, 9, true).1, [("cut off".to_owned(), "And two, rea".to_owned())]);
     // A line that is over is whole, and so is an item that others follow.
     assert_eq!(read("1. How about one?\n2. And two?\n", 9, true).0.len(), 2);
-    assert_eq!(read("1. How about one?\n2. And two?\nThese are", 9, true).0.len(), 2);
+    assert_eq!(read("1. How about one?\n2. And two?\n\nThese are", 9, true).0.len(), 2);
     for json in ["[\"How about one?\", \"And two?\"", "{\"p\": [\"How about one?\", \"And two?\"]"]
     {
         let (prompts, rejects) = read(json, 9, true);
@@ -139,6 +149,10 @@ fn one_prompt_is_the_whole_reply() {
         (parsed.prompts, parsed.rejects.into_iter().map(|r| r.reason).collect::<Vec<_>>())
     };
     assert_eq!(read(" \"A story.\nIn lines.\" \n", false).0, ["A story.\nIn lines."]);
+    assert_eq!(read("```\nA story.\n```", false).0, ["A story."]);
+    assert_eq!(read("Sure, here it is:\n\n**A story.**", false).0, ["A story."]);
+    assert_eq!(read("Sure, here it is:\n\nA story.", false).1, ["not part of a prompt"]);
+    assert_eq!(read("Tell me this:\nA story.", false).0, ["Tell me this:\nA story."]);
     assert_eq!(read("I can't do that.", false).1, ["refused"]);
     assert_eq!(read("A sto", true).1, ["cut off"]);
     assert_eq!(read(" \n", false).1, ["empty"]);
