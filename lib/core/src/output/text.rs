@@ -173,11 +173,8 @@ impl<W: Write> TableWriter<W> {
             |cells: &Vec<String>| cells.is_empty() || cells.iter().any(|cell| !cell.is_empty());
         let some: Vec<usize> = all.filter(|&index| filled(&self.cells[index])).collect();
         let named = |name: &&str| self.schema.index_of(name).ok();
-        let known: Vec<usize> = INTEREST
-            .iter()
-            .filter_map(|name| named(&name))
-            .filter(|at| some.contains(at))
-            .collect();
+        let known: Vec<usize> =
+            INTEREST.iter().filter_map(named).filter(|at| some.contains(at)).collect();
         let others = some.iter().skip(1).rev().filter(|at| !known.contains(at));
         let first = some.iter().take(1).filter(|at| !known.contains(at));
         let by_interest = first.chain(&known).chain(others);
