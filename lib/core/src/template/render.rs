@@ -10,7 +10,7 @@ use crate::random::Draws;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use minijinja::value::{Object, Value};
+use minijinja::value::{Object, Value, ValueKind};
 use minijinja::{Environment, ErrorKind, State, UndefinedBehavior, escape_formatter};
 use std::fmt;
 use std::io::{self, Write};
@@ -317,9 +317,14 @@ impl Object for Random {
         let mut draws = self.0.lock().map_err(|_| wrong("a draw failed before"))?;
         match (method, args) {
             ("choice", [list]) => {
+                let empty = || wrong("random.choice of an empty list");
+                if let (ValueKind::Seq, Some(items)) = (list.kind(), list.len()) {
+                    let at = draws.below(items as u64) as usize;
+                    return (at < items).then(|| list.get_item_by_index(at)).ok_or_else(empty)?;
+                }
                 let items: Vec<Value> = list.try_iter()?.collect();
                 let at = draws.below(items.len() as u64) as usize;
-                items.into_iter().nth(at).ok_or_else(|| wrong("random.choice of an empty list"))
+                items.into_iter().nth(at).ok_or_else(empty)
             }
             ("number", [low, high]) => match (low.as_i64(), high.as_i64()) {
                 (Some(low), Some(high)) if low <= high => {
