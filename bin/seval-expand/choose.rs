@@ -19,7 +19,12 @@ pub fn chains(flags: &Flags, examples: Option<&Examples>) -> Result<(Vec<Chain>,
     let mut all: Vec<Chain> = Vec::new();
     let mut left_out = Vec::new();
     for wanted in &flags.template {
-        for chain in Chain::find(&flags.shared.template_library(), kinds, wanted)? {
+        let (found, ended) = Chain::find(&flags.shared.template_library(), kinds, wanted)?;
+        if !ended.is_empty() {
+            let names = ended.join(", ");
+            cli::note(format_args!("left out of {wanted}, since they make conversations: {names}"));
+        }
+        for chain in found {
             let is_pattern = wanted.contains(['*', '?', '[']);
             match lacks(flags, &chain, examples) {
                 Some(_) if is_pattern => left_out.push(chain.name),

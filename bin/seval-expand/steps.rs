@@ -91,7 +91,8 @@ impl Steps {
         languages.sort();
         languages.dedup();
         if generate.is_empty() {
-            generate = Chain::find(&flags.shared.template_library(), &["generate"], "generate/*")?;
+            let library = flags.shared.template_library();
+            generate = Chain::find(&library, &["generate"], "generate/*")?.0;
             generate.retain(|chain| chain.reply().is_none());
             stage.record(&generate);
         }

@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// `system`, `user` or `assistant`.
-    pub role: String,
-    /// The text of the turn.
-    pub content: String,
-}
+pub use seval_core::conversation::Turn as Message;
 
 /// Decoding settings sent with a request. `None` is the server's default: it is not sent.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -18,7 +18,7 @@ use seval_core::{Error, Result, Rows};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::batch;
-use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
+use crate::exchange::{Answer, Decoding, Outcome, Request, Traits};
 use crate::{Answers, Journal, Limits, Model, ask};
 
 /// How the model is asked.
@@ -198,25 +198,21 @@ impl Requests {
                 None => turns.insert(0, Turn::system(system)),
             }
         }
-        let messages: Vec<Message> = turns
-            .into_iter()
-            .map(|turn| Message { role: turn.role, content: turn.content })
-            .collect();
         let sample = match ask.form {
             ReplyForm::Prompt => 0,
             ReplyForm::List => {
-                let times = self.asked.entry(hash(&messages)).or_insert(-1);
+                let times = self.asked.entry(hash(&turns)).or_insert(-1);
                 *times += 1;
                 *times
             }
         };
         let seed = self.settings.decoding.seed.map(|seed| seed.wrapping_add(sample));
         let decoding = Decoding { seed, ..self.settings.decoding.clone() };
-        Request { model: 0, sample, decoding, messages, traits: Traits::default() }
+        Request { model: 0, sample, decoding, messages: turns, traits: Traits::default() }
     }
 }
 
-fn hash(messages: &[Message]) -> u128 {
+fn hash(messages: &[Turn]) -> u128 {
     let mut all = Xxh3::new();
     for part in messages.iter().flat_map(|message| [&message.role, &message.content]) {
         all.update(&(part.len() as u64).to_le_bytes());

@@ -7,9 +7,10 @@ mod columns;
 
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
 use crate::{Journal, Limits, Model, ask};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use columns::{Layout, assemble};
 use seval_core::contract::Contract;
+use seval_core::conversation::turns;
 use seval_core::{Error, Result, Rows};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -162,8 +163,8 @@ impl Requests {
         let (risks, attacks, expected) = (text("risk_dimension"), text("attack"), text("expected"));
         let mut requests = VecDeque::new();
         for row in 0..batch.num_rows() {
-            let messages = match conversations.filter(|turns| turns.is_valid(row)) {
-                Some(turns) => conversation(turns.value(row).as_struct())?,
+            let messages = match conversations.filter(|cells| cells.is_valid(row)) {
+                Some(cells) => turns(cells.value(row).as_struct())?,
                 None => {
                     let prompt = cell(prompts, row).ok_or_else(|| {
                         Error::data("the input", "a row has no prompt")
@@ -205,16 +206,4 @@ impl Settings {
 
 fn cell(column: Option<&StringArray>, row: usize) -> Option<String> {
     column.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned())
-}
-
-fn conversation(turns: &StructArray) -> Result<Vec<Message>> {
-    let text =
-        |name: &str| turns.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    let (roles, contents) = (text("role"), text("content"));
-    (0..turns.len())
-        .map(|turn| match (cell(roles, turn), cell(contents, turn)) {
-            (Some(role), Some(content)) => Ok(Message { role, content }),
-            _ => Err(Error::data("the input", "a turn in `messages` has no role or no content")),
-        })
-        .collect()
 }

@@ -5,7 +5,7 @@ use super::metadata::{Makes, ReplyForm};
 use super::render::{Row, Template};
 use super::{File, Library};
 use crate::conversation::{self, Turn};
-use crate::{Error, Result, cli};
+use crate::{Error, Result};
 use std::sync::Arc;
 
 /// What stands between the templates of a chain.
@@ -58,9 +58,15 @@ fn ends(templates: &[Arc<Template>]) -> bool {
 
 impl Chain {
     /// The chains that `wanted` names: names, patterns or paths with `|` between them. A pattern that fits
-    /// several templates makes a chain of each.
-    pub fn find(library: &Library, kinds: &[&str], wanted: &str) -> Result<Vec<Self>> {
+    /// several templates makes a chain of each; the second list names those that it leaves out, since they
+    /// make conversations, which nothing can follow.
+    pub fn find(
+        library: &Library,
+        kinds: &[&str],
+        wanted: &str,
+    ) -> Result<(Vec<Self>, Vec<String>)> {
         let mut chains: Vec<Vec<Arc<Template>>> = vec![Vec::new()];
+        let mut left_out = Vec::new();
         for part in wanted.split(THEN) {
             if part.trim().is_empty() {
                 return Err(Error::usage(format!("--template '{wanted}'"), "a name is empty")
@@ -69,17 +75,10 @@ impl Chain {
             let files = library.find(kinds, part.trim())?;
             let templates = files.into_iter().map(|file| Template::compile(file).map(Arc::new));
             let templates = templates.collect::<Result<Vec<_>>>()?;
-            // Of a pattern, what nothing can follow is followed by nothing.
             let is_pattern = wanted.contains(['*', '?', '[']);
             let (ended, open): (Vec<_>, Vec<_>) =
                 chains.into_iter().partition(|chain| is_pattern && ends(chain));
-            if !ended.is_empty() {
-                let names = ended.iter().flatten().map(|t| t.file.name.as_str());
-                let names = names.collect::<Vec<_>>().join(", ");
-                cli::note(format_args!(
-                    "left out of {wanted}, since they make conversations: {names}"
-                ));
-            }
+            left_out.extend(ended.iter().flatten().map(|template| template.file.stem().to_owned()));
             chains = open
                 .iter()
                 .flat_map(|chain| {
@@ -87,7 +86,8 @@ impl Chain {
                 })
                 .collect();
         }
-        chains.into_iter().map(|templates| Self::new(templates, wanted)).collect()
+        let chains = chains.into_iter().map(|templates| Self::new(templates, wanted));
+        Ok((chains.collect::<Result<_>>()?, left_out))
     }
 
     fn new(templates: Vec<Arc<Template>>, wanted: &str) -> Result<Self> {

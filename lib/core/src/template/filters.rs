@@ -1,9 +1,11 @@
 //! The filters of prompt templates: the encoders, and what cuts and quotes a text for a program.
 
-use super::render::NULL;
 use crate::encode::{self, ENCODERS};
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
+
+/// The detail of the error that using a null as text raises.
+pub(super) const NULL: &str = "printed a null";
 
 /// Adds every filter that is not the engine's own.
 pub(super) fn add(engine: &mut Environment<'static>) {

@@ -3,6 +3,7 @@
 //! A name that the row does not have is an error, and so is printing a null: a hole in a prompt would
 //! silently weaken an attack. Steps and output are bounded. Rows are data and never parsed as templates.
 
+use super::filters::NULL;
 use super::metadata::{self, PromptMetadata};
 use super::{File, constants, filters};
 use crate::encode;
@@ -219,9 +220,6 @@ fn said_by_the_engine(place: String, error: &minijinja::Error) -> Error {
         _ => "correct the template; --show prints one that works".into(),
     })
 }
-
-/// The detail of the error that using a null as text raises.
-pub(super) const NULL: &str = "printed a null";
 
 fn names(batch: &RecordBatch) -> String {
     let schema = batch.schema();
