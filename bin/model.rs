@@ -27,19 +27,19 @@ pub struct ModelFlags {
     pub journal: Option<PathBuf>,
 
     /// Sampling temperature; without it, the server's default.
-    #[arg(long, value_name = "T", value_parser = finite)]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = temperature)]
     pub temperature: Option<f64>,
 
     /// Nucleus sampling.
-    #[arg(long, value_name = "P", value_parser = finite)]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     pub top_p: Option<f64>,
 
     /// Top-k sampling, for servers that know it.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<i64>,
 
     /// The most tokens of an answer.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     pub max_tokens: Option<i64>,
 
     /// Requests under way at once.
@@ -90,9 +90,17 @@ impl ModelFlags {
 }
 
 /// A number that a server understands.
-fn finite(text: &str) -> Result<f64, String> {
+fn temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err("not a finite number".into()),
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("not a finite number of at least 0".into()),
+    }
+}
+
+/// A share of the probability.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err("not a number from 0 to 1".into()),
     }
 }

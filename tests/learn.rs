@@ -36,7 +36,7 @@ fn a_set_is_learnt_and_regenerated() {
         said,
         "seval-expand: framed: 6 pairs, 6 learnt, 0 not; en one frame\n\
          seval-expand: told: 6 pairs, 0 learnt, 6 not (6 the base prompt is not in it); no file\n\
-         seval-expand: 12 pairs: 6 learnt + 6 not; 1 template written\n\
+         seval-expand: 12 rows, 12 of them pairs: 6 learnt + 6 not; 1 template written\n\
          seval-expand: the templates hold texts of set.jsonl: its licence holds for them\n"
     );
     let text = folder.ok(

@@ -60,12 +60,12 @@ pub struct Flags {
 
     /// Base prompts of each leaf and language. Without it and --total: all there are; of a generation
     /// model, 10.
-    #[arg(long, value_name = "N", value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
     pub per_leaf: Option<usize>,
 
     /// Base prompts in all, in each language, shared out by the `weight` of the risks; what a risk cannot
     /// give goes to those beside it, and is said.
-    #[arg(long, value_name = "N", value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = positive, requires = "taxonomy", conflicts_with = "files")]
     pub total: Option<usize>,
 
     /// Leave out the rows that came in; only new prompts go on.
@@ -73,7 +73,7 @@ pub struct Flags {
     pub only_new: bool,
 
     /// Decides every random choice in the templates.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub seed: u64,
 
     /// Write the attack templates that a published set was made with, learnt from its base prompts and its
@@ -90,7 +90,7 @@ pub struct Flags {
     pub plan: bool,
 
     /// Dollars for a million tokens in and out, for the cost in the plan; it also needs --max-tokens.
-    #[arg(long, value_name = "IN,OUT", value_parser = price, requires_all = ["plan", "max_tokens"])]
+    #[arg(long, value_name = "IN,OUT", allow_negative_numbers = true, value_parser = price, requires_all = ["plan", "max_tokens"])]
     pub price: Option<Price>,
 
     #[command(flatten)]
@@ -120,7 +120,7 @@ pub struct GenerationFlags {
     pub system: Option<String>,
 
     /// Base prompts that one request asks for.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true, value_parser = positive)]
     pub per_request: usize,
 
     /// Prompt rows to draw examples from, for few-shot templates; `risk_score` says which are preferred.
@@ -128,11 +128,11 @@ pub struct GenerationFlags {
     pub examples: Option<String>,
 
     /// Examples in one request.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = positive)]
     pub shots: usize,
 
     /// T of the examples' draw, p ∝ exp(risk_score / T).
-    #[arg(long, value_name = "T", default_value_t = 0.1)]
+    #[arg(long, value_name = "T", default_value_t = 0.1, allow_negative_numbers = true)]
     pub examples_temperature: f64,
 
     /// Write the requests as JSON lines of OpenAI's batch format instead, for another program to ask.

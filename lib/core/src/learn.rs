@@ -308,14 +308,18 @@ fn report(learnt: &[Learnt], written: &[PathBuf], set: &str) {
             None => "; no file".to_owned(),
         };
         if attack.unpaired > 0 {
-            line += &format!("; {} rows without a base prompt", count(attack.unpaired));
+            let rows = count(attack.unpaired);
+            line +=
+                &format!("; {rows} rows are no pairs: conversations, or their base is not here");
         }
         cli::note(line);
     }
     let sum = |of: fn(&Learnt) -> u64| learnt.iter().map(of).sum::<u64>();
     let (pairs, regenerated) = (sum(|attack| attack.pairs), sum(|attack| attack.regenerated));
+    let unpaired = sum(|attack| attack.unpaired);
     cli::note(format_args!(
-        "{} pairs: {} learnt + {} not; {} template{} written",
+        "{} rows, {} of them pairs: {} learnt + {} not; {} template{} written",
+        cli::count(pairs + unpaired),
         cli::count(pairs),
         cli::count(regenerated),
         cli::count(pairs - regenerated),
