@@ -226,6 +226,32 @@ fn a_server_that_turns_us_away_ends_the_run() {
         let said = folder.fails(2, &line);
         assert!(said.contains("--rejects: is the file of --output; give it a file"), "{said}");
     }
+    // Nor can any of them be a file that is read, or the journal.
+    folder.write("b.jsonl", "{\"prompt\":\"p\",\"language\":\"en\"}\n");
+    let asked = format!("b.jsonl -t translation -m mt --base-url {address}");
+    for (line, wanted) in [
+        (
+            format!("expand {asked} --rejects b.jsonl -o p.jsonl"),
+            "--rejects: is the file of an input",
+        ),
+        (
+            format!("expand {asked} --journal p.jsonl -o p.jsonl"),
+            "--journal: is the file of --output",
+        ),
+        (format!("expand {asked} --emit-requests -o b.jsonl"), "--output: is the file of an input"),
+        (
+            "expand b.jsonl -t translation -m mt --from-replies r.jsonl -o r.jsonl".to_owned(),
+            "--output: is the file of --from-replies",
+        ),
+        (
+            format!("query b.jsonl -m mt --base-url {address} --journal b.jsonl -o p.jsonl"),
+            "--journal: is a file of rows that are read or written",
+        ),
+    ] {
+        let said = folder.fails(2, &format!("seval-{line}"));
+        assert!(said.contains(wanted), "{line}\n{said}");
+    }
+    assert_eq!(folder.names(), ["b.jsonl", "t.toml"]);
 }
 
 #[test]

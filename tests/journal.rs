@@ -109,12 +109,18 @@ fn a_journal_that_is_none_is_refused_before_anything_is_asked() {
     prompts(&folder, 3);
     let text = folder.read("p.jsonl");
     let ask = format!("seval-query -q -m m --base-url {address} p.jsonl -o r.parquet --journal");
+    folder.write("other.jsonl", &text);
+    let said = folder.fails(2, &format!("{ask} other.jsonl"));
+    assert!(said.contains("other.jsonl: is not a journal of seval"), "{said}");
     let said = folder.fails(2, &format!("{ask} p.jsonl"));
-    assert!(said.contains("p.jsonl: is not a journal of seval"), "{said}");
-    assert_eq!(folder.read("p.jsonl"), text);
+    assert!(said.contains("--journal: is a file of rows that are read or written"), "{said}");
+    assert_eq!((folder.read("p.jsonl"), folder.read("other.jsonl")), (text.clone(), text));
     assert!(folder.fails(2, &format!("{ask} .")).contains("is not a file"));
     assert!(folder.fails(1, &format!("{ask} none/j.db")).contains("does the folder exist"));
-    assert_eq!((seen.count(), folder.names()), (0, vec!["p.jsonl".to_owned()]));
+    assert_eq!(
+        (seen.count(), folder.names()),
+        (0, vec!["other.jsonl".to_owned(), "p.jsonl".to_owned()])
+    );
 }
 
 #[test]

@@ -83,6 +83,10 @@ fn check_places(flags: &Flags) -> Result<()> {
     let read = read.chain(generation.examples.iter().map(|path| ("--examples", path.as_str())));
     let mut others: Vec<(&str, &str)> = vec![("--output", out)];
     others.extend(paid);
+    if generation.emit_requests || flags.plan {
+        // The rows would be gone.
+        others.extend(read.clone());
+    }
     if let Some((what, _)) = others[1..].iter().find(|(_, path)| same_place(path, out)) {
         return Err(Error::usage("--output", format!("is the file of {what}")).hint(ITS_OWN));
     }

@@ -38,8 +38,10 @@ fn run(flags: Flags) -> Result<()> {
     }
     let (mut rows, made) = steps.rows(&flags)?;
     rows.history.push(stage);
-    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    let written = output::write(cli::with_progress(rows), &(&flags.output).into());
+    // A run that failed has answers too.
     made.close()?;
+    let written = written?;
     made.summarise(&flags);
     cli::note(format_args!("{} rows out", cli::count(written)));
     Ok(())

@@ -10,6 +10,7 @@ use seval_core::expand::{Counts, Expansion, Step, expand};
 use seval_core::provenance::Stage;
 use seval_core::refusal::RefusalRules;
 use seval_core::taxonomy::{LeafRequests, Quota, Short, Taxonomy};
+use seval_core::template::File;
 use seval_core::template::chain::Chain;
 use seval_core::{Error, Result, Rows, cli, input, output};
 use seval_net::generate::{self, Asking, Settings, Shared};
@@ -73,6 +74,15 @@ impl Steps {
         let base_asks = steps.base.iter().any(|(_, expansion)| expansion.asks());
         let attacks_ask = steps.attack.iter().any(|chain| chain.reply().is_some());
         check_asking(flags, base_asks, attacks_ask)?;
+        if base_asks || attacks_ask {
+            // What the rows depend on besides: what counts as a refusal, and the replies.
+            let rules = refusal_rules(flags)?;
+            stage.files.insert(rules.name.clone(), rules.hash());
+            if !flags.generation.from_replies.is_empty() {
+                let replies = input::sources(&flags.generation.from_replies)?;
+                stage.inputs.extend(input::hashes(&replies)?);
+            }
+        }
         Ok(steps)
     }
 
@@ -173,7 +183,8 @@ impl Steps {
         let system = flags.generation.system.as_deref();
         for (rows, expansion) in self.base {
             let (rows, planned) = plan::plan(rows, expansion, &BTreeMap::new(), system);
-            lines.push(("base prompts", planned));
+            let left_out = flags.only_new && !self.attack.is_empty();
+            lines.push((if left_out { plan::LEFT_OUT } else { "base prompts" }, planned));
             base.push(rows);
         }
         let mut rows = joined(base, self.input)?;
@@ -201,6 +212,11 @@ impl Steps {
         let expansion = attacks(flags, &rows, self.attack)?;
         Ok((rows, expansion))
     }
+}
+
+/// What tells a refusal from a prompt: the rule critic's phrases.
+fn refusal_rules(flags: &Flags) -> Result<File> {
+    flags.shared.template_library().get(&["critic"], "rules")
 }
 
 fn attacks(flags: &Flags, rows: &Rows, chains: Vec<Chain>) -> Result<Expansion> {
@@ -262,7 +278,7 @@ impl Made {
             let options = output::Options { path: Some(path.clone()), ..Default::default() };
             Rejects::create(&options, &rows.schema, &rows.history)
         });
-        let rules = flags.shared.template_library().get(&["critic"], "rules")?;
+        let rules = refusal_rules(flags)?;
         let asking = Asking {
             model,
             limits: flags.asking.limits(),

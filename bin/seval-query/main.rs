@@ -88,6 +88,7 @@ fn run(flags: Flags) -> Result<()> {
         rows = rows.limit(limit);
     }
     rows.history.push(stage);
+    check_journal(&flags)?;
     let (limits, journal) = (flags.asking.limits(), flags.asking.journal()?);
     let (rows, counts) = query(rows, models, limits, journal.clone(), settings(&flags))?;
     let written = output::write(cli::with_progress(rows), &(&flags.output).into());
@@ -148,6 +149,17 @@ fn settings(flags: &Flags) -> Settings {
         samples: flags.samples,
         decoding: flags.asking.decoding(flags.seed),
         timings: flags.timings,
+    }
+}
+
+/// Refuses a journal that would be written over, or over something.
+fn check_journal(flags: &Flags) -> Result<()> {
+    let Some(journal) = &flags.asking.journal else { return Ok(()) };
+    let mut others = flags.input.files.iter().chain(&flags.output.output);
+    match others.find(|other| output::same_place(&journal.to_string_lossy(), other)) {
+        None => Ok(()),
+        Some(_) => Err(Error::usage("--journal", "is a file of rows that are read or written")
+            .hint("give it a file of its own")),
     }
 }
 

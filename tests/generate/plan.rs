@@ -91,3 +91,13 @@ fn a_plan_of_base_prompts_counts_what_comes_of_them() {
     // The model of this test says the same in both.
     assert_eq!((counts, rows.len()), (vec![16, 8, 24], 16));
 }
+
+#[test]
+fn a_plan_counts_only_what_is_written() {
+    let folder = folder();
+    let line = "seval-expand --taxonomy s-eval --total 20 -t question -t base64 --only-new";
+    let planned = plan(&folder, line);
+    let written = rows(&folder.ok(&format!("{line} --format jsonl")));
+    assert_eq!(planned[0]["step"], json!("base prompts, left out"));
+    assert_eq!(number(&planned.last().unwrap()["rows"]), written.len());
+}

@@ -114,6 +114,9 @@ pub struct Price {
     pub output: f64,
 }
 
+/// The step whose prompts only serve the next one: the file has none of them.
+pub const LEFT_OUT: &str = "base prompts, left out";
+
 /// The plan as a table: `step`, `template`, `rows`, `bytes`, `requests`, `input_tokens`, `output_tokens` and
 /// `cost` in dollars, at the most; the last two are known only with a token limit and a price. `kept` are
 /// rows that go through as they are.
@@ -133,10 +136,11 @@ pub fn table(
         lines.extend(of_step.iter().map(|line| (*step, line.clone())));
     }
     let sum = |value: &dyn Fn(&Line) -> u64| lines.iter().map(|(_, line)| value(line)).sum();
-    let bytes = lines.iter().filter(|(step, _)| *step != "input").map(|(_, line)| line.bytes);
+    let written = || lines.iter().filter(|(step, _)| *step != LEFT_OUT);
+    let bytes = written().filter(|(step, _)| *step != "input").map(|(_, line)| line.bytes);
     let total = Line {
         template: "all".into(),
-        rows: sum(&|line| line.rows),
+        rows: written().map(|(_, line)| line.rows).sum(),
         bytes: bytes.sum(),
         requests: sum(&|line| line.requests),
         input_tokens: sum(&|line| line.input_tokens),
