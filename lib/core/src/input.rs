@@ -8,9 +8,9 @@ pub mod detect;
 mod json;
 mod json_types;
 mod parquet_file;
-mod spool;
+pub(crate) mod spool;
 mod tables;
-mod unify;
+pub(crate) mod unify;
 
 pub use bytes::Source;
 pub use json::of_text;

@@ -1,187 +1,90 @@
-//! Selection: stages that keep or drop rows, in the order given. Every dropped row has a reason; rows read
-//! are rows kept and rows dropped, at every stage.
+//! Selection: stages that keep or drop rows, one after the other, in the order given. Every dropped row has a
+//! reason; rows read are rows kept and rows dropped, at every stage.
+//!
+//! A stage that can tell of each row by itself streams ([`rowwise`]); one that has to see all rows keeps them
+//! in a spool meanwhile ([`whole`]), so that memory is bounded by `--memory` and not by the rows.
 
+pub mod clusters;
+pub mod columns;
+pub mod duplicates;
 pub mod exact;
+pub mod ids;
 pub mod import;
+pub mod keep;
+pub mod ledger;
+pub mod near;
+pub mod near_duplicates;
+pub mod normal;
+pub mod reasons;
+pub mod rowwise;
+pub mod shingle;
+pub mod spool;
+pub mod texts;
+pub mod whole;
 
-use crate::output::{self, Writer};
-use crate::plain::with_columns;
-use crate::provenance::Stage as History;
-use crate::rows::Rows;
-use crate::{Error, Result, cli};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::rows::{Batches, Rows};
+use crate::{Error, Result, output};
+use arrow::datatypes::SchemaRef;
+use ledger::{Ledger, StageLedger};
 
 /// Why a row is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drop {
     /// In words.
     pub reason: String,
-    /// The prompt_id of the row that is kept instead.
+    /// The row that is kept instead: its prompt_id, or FILE:ROW in a file of its own.
     pub duplicate_of: Option<String>,
+    /// How alike the two are, from 0 to 1.
+    pub similarity: Option<f64>,
 }
 
-/// One stage of a selection. Batches come in order.
-pub trait Stage: Send {
+/// One stage of a selection.
+pub trait Stage {
     /// What the command line calls it.
     fn name(&self) -> &'static str;
 
-    /// For each row, why it is dropped; none: it is kept.
-    fn judge(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Drop>>>;
-
-    /// Warnings about rows that are kept: text, and how many rows.
-    fn warnings(&self) -> Vec<(String, u64)> {
-        Vec::new()
-    }
+    /// The rows that the stage lets pass, in order. What it drops goes to the ledger as the rows are pulled;
+    /// nothing is read before.
+    fn apply(self: Box<Self>, rows: Rows, ledger: StageLedger) -> Result<Rows>;
 }
 
-/// What a stage did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// The stage's name.
-    pub stage: &'static str,
-    /// Rows that reached it.
-    pub read: u64,
-    /// Rows it let pass.
-    pub kept: u64,
-    /// Reasons of the others, with counts, in order of appearance.
-    pub dropped: Vec<(String, u64)>,
-    /// Warnings, with counts.
-    pub warnings: Vec<(String, u64)>,
-}
-
-/// A selection under way.
-pub struct Selection {
-    summaries: Arc<Mutex<Vec<Summary>>>,
-    rejects: Arc<Mutex<Option<Rejects>>>,
-}
-
-/// The rows that pass all stages. Dropped rows go to `rejects`, if one is named, with the columns
-/// `stage`, `reason` and `duplicate_of`. Once the rows have been written, [`Selection::finish`] is due.
+/// The rows that pass all stages. Dropped rows go to `rejects`, if it is named, with their columns and
+/// `stage`, `reason`, `duplicate_of` and `similarity`. Once the rows have been written,
+/// [`Ledger::finish`] is due.
 pub fn select(
-    rows: Rows,
-    mut stages: Vec<Box<dyn Stage>>,
+    mut rows: Rows,
+    stages: Vec<Box<dyn Stage>>,
     rejects: Option<&output::Options>,
-) -> Result<(Rows, Selection)> {
-    let start = stages.iter().map(|stage| Summary { stage: stage.name(), ..Summary::default() });
-    let rejects = match rejects {
-        Some(options) => Some(Rejects::create(options, &rows.schema, &rows.history)?),
-        None => None,
-    };
-    let selection = Selection {
-        summaries: Arc::new(Mutex::new(start.collect())),
-        rejects: Arc::new(Mutex::new(rejects)),
-    };
-    let (summaries, rejects) = (selection.summaries.clone(), selection.rejects.clone());
-    let batches = rows.batches.map(move |batch| {
-        let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rejects = rejects.lock().unwrap_or_else(PoisonError::into_inner);
-        pass(batch?, &mut stages, &mut summaries, rejects.as_mut())
-    });
-    Ok((Rows { schema: rows.schema, batches: Box::new(batches), history: rows.history }, selection))
-}
-
-impl Selection {
-    /// Publishes the dropped rows, and says what each stage did.
-    pub fn finish(self) -> Result<()> {
-        let rejects = self.rejects.lock().unwrap_or_else(PoisonError::into_inner).take();
-        rejects.map_or(Ok(()), Rejects::finish)?;
-        report(&self.summaries.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(())
+) -> Result<(Rows, Ledger)> {
+    let ledger = Ledger::default();
+    let mut schemas: Vec<SchemaRef> = vec![rows.schema.clone()];
+    for stage in stages {
+        let of_stage = ledger.stage(stage.name());
+        rows = stage.apply(rows, of_stage)?;
+        schemas.push(rows.schema.clone());
     }
-}
-
-/// Says what each stage kept, dropped and found odd.
-fn report(summaries: &[Summary]) {
-    for summary in summaries {
-        let (read, kept) = (cli::count(summary.read), cli::count(summary.kept));
-        let dropped = cli::count(summary.read - summary.kept);
-        cli::note(format_args!(
-            "{}: {read} rows in, {kept} kept, {dropped} dropped",
-            summary.stage
-        ));
-        for (reason, rows) in &summary.dropped {
-            cli::note(format_args!("  dropped {}: {reason}", cli::count(*rows)));
-        }
-        for (warning, rows) in &summary.warnings {
-            cli::warn(format_args!("{} rows: {warning}", cli::count(*rows)));
-        }
+    if let Some(options) = rejects {
+        ledger.keep_rejects(options, &schemas, &rows.history)?;
     }
+    Ok((rows, ledger))
 }
 
-fn pass(
-    mut batch: RecordBatch,
-    stages: &mut [Box<dyn Stage>],
-    summaries: &mut [Summary],
-    mut rejects: Option<&mut Rejects>,
-) -> Result<RecordBatch> {
-    for (stage, summary) in stages.iter_mut().zip(summaries) {
-        let drops = stage.judge(&batch)?;
-        summary.read += batch.num_rows() as u64;
-        summary.warnings = stage.warnings();
-        for drop in drops.iter().flatten() {
-            match summary.dropped.iter_mut().find(|(reason, _)| *reason == drop.reason) {
-                Some((_, count)) => *count += 1,
-                None => summary.dropped.push((drop.reason.clone(), 1)),
+/// Batches that are made when the first of them is pulled.
+pub fn lazily(make: impl FnOnce() -> Result<Batches> + Send + 'static) -> Batches {
+    let mut make = Some(make);
+    let mut batches: Batches = Box::new(std::iter::empty());
+    Box::new(std::iter::from_fn(move || {
+        if let Some(make) = make.take() {
+            match make() {
+                Ok(made) => batches = made,
+                Err(error) => return Some(Err(error)),
             }
         }
-        let kept: BooleanArray = drops.iter().map(|drop| Some(drop.is_none())).collect();
-        summary.kept += kept.true_count() as u64;
-        if kept.true_count() == batch.num_rows() {
-            continue;
-        }
-        if let Some(rejects) = rejects.as_deref_mut() {
-            rejects.write(&batch, stage.name(), &drops)?;
-        }
-        batch = filter_record_batch(&batch, &kept).map_err(|error| Error::data("", error))?;
-    }
-    Ok(batch)
+        batches.next()
+    }))
 }
 
-/// The file of dropped rows.
-struct Rejects {
-    writer: Writer,
-    schema: SchemaRef,
-}
-
-/// What the file adds to the columns of the rows.
-const REJECT_COLUMNS: [&str; 3] = ["stage", "reason", "duplicate_of"];
-
-impl Rejects {
-    fn create(options: &output::Options, schema: &Schema, history: &[History]) -> Result<Self> {
-        let added =
-            REJECT_COLUMNS.iter().map(|name| Arc::new(Field::new(*name, DataType::Utf8, true)));
-        let own = schema.fields().iter().filter(|f| !REJECT_COLUMNS.contains(&f.name().as_str()));
-        let schema = Arc::new(Schema::new(own.cloned().chain(added).collect::<Vec<_>>()));
-        Ok(Self { writer: Writer::create(options, &schema, history)?, schema })
-    }
-
-    fn write(&mut self, batch: &RecordBatch, stage: &str, drops: &[Option<Drop>]) -> Result<()> {
-        let dropped: BooleanArray = drops.iter().map(|drop| Some(drop.is_some())).collect();
-        let rows = filter_record_batch(batch, &dropped).map_err(|error| Error::data("", error))?;
-        let drops: Vec<&Drop> = drops.iter().flatten().collect();
-        let mut columns: Vec<ArrayRef> = Vec::new();
-        for field in self.schema.fields() {
-            columns.push(match field.name().as_str() {
-                "stage" => Arc::new(StringArray::from(vec![stage; drops.len()])),
-                "reason" => {
-                    Arc::new(StringArray::from_iter_values(drops.iter().map(|d| &d.reason)))
-                }
-                "duplicate_of" => Arc::new(StringArray::from_iter(
-                    drops.iter().map(|d| d.duplicate_of.as_deref()),
-                )),
-                name => match rows.column_by_name(name) {
-                    Some(column) => column.clone(),
-                    None => arrow::array::new_null_array(field.data_type(), rows.num_rows()),
-                },
-            });
-        }
-        self.writer.write(&with_columns(&self.schema, columns, rows.num_rows())?)
-    }
-
-    fn finish(self) -> Result<()> {
-        self.writer.finish().map(|_| ())
-    }
+/// A fault of arrow's that no input should bring about.
+pub(crate) fn failed(error: arrow::error::ArrowError) -> Error {
+    Error::data("the input", error)
 }

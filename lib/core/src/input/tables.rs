@@ -6,13 +6,14 @@ use super::{Options, Source, read, sources, spool};
 use crate::contract::Contract;
 use crate::plain::with_columns;
 use crate::provenance::Stage;
-use crate::{Error, Result};
+use crate::{Error, Result, Rows};
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tempfile::NamedTempFile;
 
 /// Batches as a query engine takes them.
 pub type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
@@ -21,6 +22,7 @@ pub type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>
 pub type Open = Arc<dyn Fn(&[usize]) -> Result<ArrowBatches, ArrowError> + Send + Sync>;
 
 /// A table under the name by which a query calls it.
+#[derive(Clone)]
 pub struct NamedTable {
     /// The name.
     pub name: String,
@@ -35,6 +37,29 @@ pub struct NamedTable {
 }
 
 impl NamedTable {
+    /// Rows on their way as a table: copied into a temporary file when a query first opens it.
+    pub fn of_rows(name: &str, rows: Rows) -> Self {
+        let (schema, history) = (rows.schema.clone(), rows.history.clone());
+        let (wanted, rows) = (schema.clone(), Mutex::new(Some(rows)));
+        let kept: OnceLock<Result<NamedTempFile>> = OnceLock::new();
+        let open = move |projection: &[usize]| {
+            let copied = kept.get_or_init(|| {
+                let rows = rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+                rows.map_or_else(|| Err(Error::world("temporary file", "was not written")), copy)
+            });
+            let file = copied.as_ref().map_err(|error| external(error.clone()))?;
+            scan(vec![Source::File(file.path().to_owned())], &wanted, projection)
+        };
+        Self { name: name.to_owned(), schema, absent: 0, open: Arc::new(open), history }
+    }
+
+    /// A table of these columns without rows: what a query makes of it is known without reading any.
+    pub fn empty(name: &str, schema: &SchemaRef) -> Self {
+        let open = |_: &[usize]| Ok(Box::new(std::iter::empty()) as ArrowBatches);
+        let (name, schema) = (name.to_owned(), schema.clone());
+        Self { name, schema, absent: 0, open: Arc::new(open), history: Vec::new() }
+    }
+
     /// Checks that the columns which `who` needs are there.
     pub fn check(&self, needs: &[String], who: &str) -> Result<()> {
         let missing = needs.iter().find(|name| self.schema.index_of(name).is_err());
@@ -110,14 +135,22 @@ pub fn table(
     let wanted = schema.clone();
     let open = move |projection: &[usize]| {
         let _alive = &kept;
-        let schema = Arc::new(wanted.project(projection)?);
-        let columns = Some(schema.fields().iter().map(|field| field.name().clone()).collect());
-        let rows =
-            read(sources.clone(), &Options { positions: false, columns }).map_err(external)?;
-        let batches = rows.batches.map(move |batch| project(&batch.map_err(external)?, &schema));
-        Ok(Box::new(batches) as ArrowBatches)
+        scan(sources.clone(), &wanted, projection)
     };
     Ok(NamedTable { name: name.to_owned(), schema, absent, open: Arc::new(open), history })
+}
+
+/// The rows of the sources with the columns of these positions.
+fn scan(
+    sources: Vec<Source>,
+    wanted: &Schema,
+    projection: &[usize],
+) -> Result<ArrowBatches, ArrowError> {
+    let schema = Arc::new(wanted.project(projection)?);
+    let columns = Some(schema.fields().iter().map(|field| field.name().clone()).collect());
+    let rows = read(sources, &Options { positions: false, columns }).map_err(external)?;
+    let batches = rows.batches.map(move |batch| project(&batch.map_err(external)?, &schema));
+    Ok(Box::new(batches) as ArrowBatches)
 }
 
 fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
@@ -137,7 +170,7 @@ fn is_parquet(source: &Source) -> bool {
 }
 
 /// All rows in a temporary Arrow file, which is read without being parsed.
-fn copy(rows: crate::Rows) -> Result<tempfile::NamedTempFile> {
+fn copy(rows: Rows) -> Result<NamedTempFile> {
     let file = spool::named(".arrow")?;
     let failed = |error: ArrowError| Error::world(file.path().to_string_lossy(), error);
     let mut writer = FileWriter::try_new_buffered(file.as_file(), &rows.schema).map_err(failed)?;

@@ -1,99 +1,147 @@
-//! Exact duplicates: rows whose prompts are the same text once Unicode form (NFKC), case and white space
-//! are made equal. The first is kept. Memory: 32 bytes for each distinct prompt.
+//! Exact duplicates: rows whose texts are the same once Unicode form (NFKC), case and white space are made
+//! equal.
 
-use super::{Drop, Stage};
+use super::duplicates::Find;
+use super::ledger::StageLedger;
+use super::normal::Normal;
+use super::rowwise::Judge;
+use super::texts::{TextColumn, Texts};
+use super::{Drop, ids};
 use crate::random::content_id;
-use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
+use crate::{Result, select::clusters::Clusters};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Schema;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
-/// Keeps the first row of each text.
-#[derive(Default)]
-pub struct Exact {
-    /// Hash of the normalised text → prompt_id of the row kept.
-    seen: HashMap<u128, String>,
+/// Why an exact duplicate is dropped.
+const REASON: &str = "the same text as another row";
+
+/// Rows that one thread hashes at a time.
+const PART: usize = 512;
+
+/// The hashes of the texts as they are compared; none where there is no text.
+pub fn hashes(texts: &Texts<'_>, rows: usize, normal: Normal) -> Result<Vec<Option<u128>>> {
+    let mut hashes = vec![None; rows];
+    hashes.par_chunks_mut(PART).enumerate().try_for_each(|(part, hashes)| {
+        let mut form = String::new();
+        for (at, hash) in hashes.iter_mut().enumerate() {
+            if let Some(text) = texts.get(part * PART + at) {
+                normal.write(&text, &mut form)?;
+                *hash = Some(xxh3_128(form.as_bytes()));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(hashes)
 }
 
-impl Stage for Exact {
+/// Keeps the first row of each text, as rows stream through. Memory: 32 bytes for each distinct text.
+pub struct FirstOfEach {
+    text: TextColumn,
+    normal: Normal,
+    /// Hash of the text → the id of the row kept, as a number; 0 for ids of another form.
+    seen: HashMap<u128, u128>,
+    /// Hash of the text → the id, where that is no number.
+    names: HashMap<u128, String>,
+}
+
+impl FirstOfEach {
+    /// Compares that column in that form.
+    pub fn new(text: TextColumn, normal: Normal) -> Self {
+        Self { text, normal, seen: HashMap::new(), names: HashMap::new() }
+    }
+}
+
+impl Judge for FirstOfEach {
     fn name(&self) -> &'static str {
         "exact"
     }
 
-    fn judge(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Drop>>> {
-        let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        let prompts =
-            text("prompt").ok_or_else(|| Error::data("the input", "column `prompt` is missing"))?;
-        let ids = text("prompt_id");
-        let conversations = batch.column_by_name("messages").and_then(|c| c.as_list_opt::<i32>());
-        let hash = |row: usize| match conversations.filter(|turns| turns.is_valid(row)) {
-            Some(turns) => Some(conversation(turns.value(row).as_struct())),
-            None => {
-                prompts.is_valid(row).then(|| xxh3_128(normalise(prompts.value(row)).as_bytes()))
-            }
+    fn check(&self, schema: &Schema) -> Result<()> {
+        self.text.check(schema)
+    }
+
+    fn judge(&mut self, batch: &RecordBatch, _: &StageLedger) -> Result<Vec<Option<Drop>>> {
+        let texts = self.text.of(batch)?;
+        let named = batch.column_by_name("prompt_id").and_then(|c| c.as_string_opt::<i32>());
+        let hashes = hashes(&texts, batch.num_rows(), self.normal)?;
+        let id = |row: usize| match named.filter(|named| named.is_valid(row)) {
+            Some(named) => named.value(row).to_owned(),
+            None => texts.get(row).map_or_else(String::new, |text| content_id(&text)),
         };
-        let hashes: Vec<Option<u128>> = (0..batch.num_rows()).into_par_iter().map(hash).collect();
-        let id = |row: usize| match ids.filter(|ids: &&StringArray| ids.is_valid(row)) {
-            Some(ids) => ids.value(row).to_owned(),
-            None => content_id(prompts.value(row)),
-        };
-        let judged =
-            hashes.into_iter().enumerate().map(|(row, hash)| match self.seen.entry(hash?) {
-                Entry::Vacant(free) => {
-                    free.insert(id(row));
-                    None
+        let judge = |(row, hash): (usize, Option<u128>)| match (hash, hash.map(|h| self.seen.entry(h))) {
+            (Some(hash), Some(Entry::Vacant(free))) => {
+                let id = id(row);
+                let number = *free.insert(ids::number(&id));
+                if number == 0 {
+                    self.names.insert(hash, id);
                 }
-                Entry::Occupied(first) => Some(Drop {
-                    reason: "the same text as another prompt".into(),
-                    duplicate_of: Some(first.get().clone()),
+                None
+            }
+            (Some(hash), Some(Entry::Occupied(first))) => Some(Drop {
+                reason: REASON.into(),
+                duplicate_of: Some(match first.get() {
+                    0 => self.names.get(&hash).cloned().unwrap_or_default(),
+                    number => format!("{number:032x}"),
                 }),
-            });
-        Ok(judged.collect())
+                similarity: Some(1.0),
+            }),
+            _ => None,
+        };
+        Ok(hashes.into_iter().enumerate().map(judge).collect())
     }
 }
 
-/// A hash of all turns: the prompt of a conversation is only its last one.
-fn conversation(turns: &StructArray) -> u128 {
-    let text = |name: &str| turns.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-    let (roles, contents) = (text("role"), text("content"));
-    let mut all = Xxh3::new();
-    for turn in 0..turns.len() {
-        for part in [roles, contents].into_iter().flatten().filter(|part| part.is_valid(turn)) {
-            let part = normalise(part.value(turn));
-            all.update(&(part.len() as u64).to_le_bytes());
-            all.update(part.as_bytes());
+/// Finds all rows of each text, so that the best can be kept.
+pub struct AllOfEach {
+    normal: Normal,
+    /// Hash of the text → the first row.
+    firsts: HashMap<u128, u32>,
+    pairs: Vec<(u32, u32)>,
+}
+
+impl AllOfEach {
+    /// Compares texts in that form.
+    pub fn new(normal: Normal) -> Self {
+        Self { normal, firsts: HashMap::new(), pairs: Vec::new() }
+    }
+}
+
+impl Find for AllOfEach {
+    fn name(&self) -> &'static str {
+        "exact"
+    }
+
+    fn reason(&self) -> String {
+        REASON.into()
+    }
+
+    fn read(&mut self, _: usize, row: usize, batch: &[(Texts<'_>, &RecordBatch)]) -> Result<()> {
+        let mut row = row as u32;
+        for (texts, batch) in batch {
+            for hash in hashes(texts, batch.num_rows(), self.normal)? {
+                if let Some(hash) = hash {
+                    let first = *self.firsts.entry(hash).or_insert(row);
+                    if first != row {
+                        self.pairs.push((row, first));
+                    }
+                }
+                row += 1;
+            }
         }
+        Ok(())
     }
-    all.digest128()
-}
 
-/// The text in NFKC, lower case, with single spaces.
-fn normalise(text: &str) -> String {
-    let nfkc = match is_nfkc_quick(text.chars()) {
-        IsNormalized::Yes => text.to_lowercase(),
-        _ => text.nfkc().collect::<String>().to_lowercase(),
-    };
-    let mut spaced = String::with_capacity(nfkc.len());
-    for word in nfkc.split_whitespace() {
-        if !spaced.is_empty() {
-            spaced.push(' ');
-        }
-        spaced.push_str(word);
+    fn clusters(&mut self, rows: usize, _: &StageLedger) -> Result<Clusters> {
+        let mut clusters = Clusters::new(rows);
+        self.pairs.drain(..).for_each(|(row, first)| clusters.join(row, first));
+        Ok(clusters)
     }
-    spaced
-}
 
-#[cfg(test)]
-mod tests {
-    use super::normalise;
-
-    #[test]
-    fn form_case_and_space_do_not_make_a_text_another() {
-        assert_eq!(normalise(" Ｈｏｗ\u{a0}\tDO  I\n"), "how do i");
-        assert_eq!(normalise("怎样　做？"), "怎样 做?");
-        assert_ne!(normalise("do it"), normalise("do it!"));
+    fn similarities(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {
+        Ok(vec![1.0; pairs.len()])
     }
 }

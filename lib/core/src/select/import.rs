@@ -1,23 +1,22 @@
-//! What an importer's SELECT gives becomes prompt rows. It may give two columns about a row beside the
-//! row's own: `_reject`, why it can't become a prompt row, and `_warning`, what is odd about it.
+//! What an importer's SELECT gives becomes prompt rows.
 
-use super::{Drop, Stage};
+use super::Stage;
+use super::ledger::StageLedger;
+use super::reasons::Reasons;
 use crate::contract::Contract;
 use crate::plain::with_columns;
 use crate::random::content_id;
 use crate::rows::Rows;
 use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 
-/// The columns about a row that end here.
-const ABOUT: [&str; 2] = ["_reject", "_warning"];
-
-/// Drops the rows that the importer rejects, and counts its warnings.
-#[derive(Default)]
+/// Drops the rows that the importer rejects and those without a prompt; puts a `prompt_id` in front of rows
+/// that have none.
 pub struct Import {
-    warnings: Vec<(String, u64)>,
+    /// The importer's name.
+    pub importer: String,
 }
 
 impl Stage for Import {
@@ -25,46 +24,20 @@ impl Stage for Import {
         "import"
     }
 
-    fn judge(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Drop>>> {
-        let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        if let Some(warnings) = text("_warning") {
-            // Two warnings about one row are two.
-            for warning in warnings.iter().flatten().flat_map(|both| both.split("; ")) {
-                match self.warnings.iter_mut().find(|(known, _)| known == warning) {
-                    Some((_, count)) => *count += 1,
-                    None => self.warnings.push((warning.to_owned(), 1)),
-                }
-            }
-        }
-        let (rejects, prompts) = (text("_reject"), text("prompt"));
-        let judge = |row: usize| {
-            let reason = rejects.filter(|rejects| rejects.is_valid(row)).map(|r| r.value(row));
-            let empty = prompts.is_none_or(|prompts| prompts.is_null(row)).then_some("no prompt");
-            let reason = reason.or(empty)?;
-            Some(Drop { reason: reason.to_owned(), duplicate_of: None })
-        };
-        Ok((0..batch.num_rows()).map(judge).collect())
-    }
-
-    fn warnings(&self) -> Vec<(String, u64)> {
-        self.warnings.clone()
+    fn apply(self: Box<Self>, rows: Rows, ledger: StageLedger) -> Result<Rows> {
+        Contract::prompts()?.check(&rows.schema, &["prompt"], &self.importer)?;
+        let reasons = Reasons { name: self.name(), wanted: Some("prompt") };
+        finish(Box::new(reasons).apply(rows, ledger)?)
     }
 }
 
-/// Checks that the importer's columns are those of prompt rows.
-pub fn check(rows: &Rows, importer: &str) -> Result<()> {
-    Contract::prompts()?.check(&rows.schema, &["prompt"], importer)
-}
-
-/// The rows that were kept, without the columns about them, and with a `prompt_id` in front if they had none.
-pub fn finish(rows: Rows) -> Result<Rows> {
+/// The rows with a `prompt_id`.
+fn finish(rows: Rows) -> Result<Rows> {
     let mut fields = Vec::new();
-    let has_id = rows.schema.index_of("prompt_id").is_ok();
-    if !has_id {
+    if rows.schema.index_of("prompt_id").is_err() {
         fields.extend(Contract::prompts()?.field("prompt_id").map(Arc::new));
     }
-    let own = rows.schema.fields().iter().filter(|field| !ABOUT.contains(&field.name().as_str()));
-    fields.extend(own.cloned());
+    fields.extend(rows.schema.fields().iter().cloned());
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let out = schema.clone();
     let batches = rows.batches.map(move |batch| finish_batch(&batch?, &out));

@@ -1,0 +1,18 @@
+//! The columns that are written, where not all are.
+
+use super::failed;
+use super::texts::missing;
+use crate::rows::Rows;
+use crate::Result;
+
+/// The rows with only these columns, in this order; without names, with all.
+pub fn only(rows: Rows, names: &[String]) -> Result<Rows> {
+    if names.is_empty() {
+        return Ok(rows);
+    }
+    let at = |name: &String| rows.schema.index_of(name).map_err(|_| missing(&rows.schema, name));
+    let wanted = names.iter().map(at).collect::<Result<Vec<_>>>()?;
+    let schema = rows.schema.project(&wanted).map_err(failed)?.into();
+    let batches = rows.batches.map(move |batch| batch?.project(&wanted).map_err(failed));
+    Ok(Rows { schema, batches: Box::new(batches), history: rows.history })
+}

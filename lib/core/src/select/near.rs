@@ -1,0 +1,231 @@
+//! Near duplicates: texts whose sets of shingles have a Jaccard index of at least a threshold. Exact: no pair
+//! is overlooked and none is joined wrongly, whatever the order of rows, the threads and the memory.
+//!
+//! The texts are read twice. The first time their shingles are counted in a [`sketch`]: most are in one text
+//! only, and a text that shares too few with any other is near none and is left alone. The sets of the others,
+//! few as a rule, are kept ([`store`]), cleared again of what none of *them* shares, and joined ([`join`]).
+
+mod join;
+mod sketch;
+mod store;
+mod threshold;
+
+pub use join::Pairs;
+pub use threshold::{Threshold, jaccard};
+
+use super::clusters::Clusters;
+use crate::Result;
+use rayon::prelude::*;
+use sketch::{Counts, Sketch};
+use std::collections::HashMap;
+use store::{Block, Store};
+use xxhash_rust::xxh3::Xxh3;
+
+/// How often the sets are cleared of shingles that only one of them has: each time makes fewer sets.
+const ROUNDS: usize = 3;
+
+/// What a run has to do with.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Shingles of all texts, about: for the size of the sketch.
+    pub shingles: u64,
+    /// Bytes of memory, about; beyond it sets are in a temporary file.
+    pub memory: usize,
+}
+
+/// The first reading: which shingles are in more than one text.
+pub struct Counting {
+    threshold: Threshold,
+    limits: Limits,
+    sketch: Sketch,
+}
+
+impl Counting {
+    /// Nothing counted yet.
+    pub fn new(threshold: Threshold, limits: Limits) -> Self {
+        Self { threshold, limits, sketch: Sketch::new(limits.shingles, limits.memory / 4) }
+    }
+
+    /// Counts the shingles of some texts.
+    pub fn count(&mut self, texts: &[Vec<u64>]) {
+        self.sketch.count(texts);
+    }
+
+    /// The second reading may begin.
+    pub fn finish(self) -> Collecting {
+        let store = Store::new(self.limits.memory / 8);
+        Collecting { counting: self, store, same: HashMap::new(), copies: Vec::new() }
+    }
+}
+
+/// The second reading: the sets that may be near another.
+pub struct Collecting {
+    counting: Counting,
+    store: Store,
+    /// Hash of a whole set → the first row that has it.
+    same: HashMap<u128, u32>,
+    /// Rows whose set an earlier row has.
+    copies: Vec<(u32, u32)>,
+}
+
+impl Collecting {
+    /// Of a text's shingles those that another text may have, ascending, once each; and how many different
+    /// ones the text has. None if it can be near no other. Pure: to be called from many threads.
+    pub fn shared(&self, mut shingles: Vec<u64>) -> Option<(u32, Vec<u64>)> {
+        let all = shingles.len();
+        shingles.retain(|hash| self.counting.sketch.is_shared(*hash));
+        // One that was counted once is there once.
+        let rare = all - shingles.len();
+        let threshold = self.counting.threshold;
+        if all < threshold.least_of(rare as u32) as usize {
+            return None;
+        }
+        shingles.sort_unstable();
+        shingles.dedup();
+        let size = (rare + shingles.len()) as u32;
+        (shingles.len() as u32 >= threshold.least_of(size)).then_some((size, shingles))
+    }
+
+    /// Takes a row's set in, as [`Collecting::shared`] gave it; rows come in ascending order.
+    pub fn add(&mut self, row: u32, size: u32, shingles: &[u64]) -> Result<()> {
+        if shingles.len() == size as usize {
+            let first = *self.same.entry(set_hash(shingles)).or_insert(row);
+            if first != row {
+                self.copies.push((row, first));
+                return Ok(());
+            }
+        }
+        self.store.push(row, size, shingles)
+    }
+
+    /// All sets are there: clears and orders them.
+    fn finish(self) -> Result<(Store, Threshold, Vec<(u32, u32)>)> {
+        let Counting { threshold, limits, sketch } = self.counting;
+        drop((self.same, sketch));
+        let mut store = self.store;
+        for _ in 0..ROUNDS {
+            let (counts, sets, new) = counted(store, limits)?;
+            store = new.rewrite(|block| {
+                block.retain(|size, keys| {
+                    keys.retain(|key| counts.of(*key) > 1);
+                    keys.len() as u32 >= threshold.least_of(size)
+                });
+            })?;
+            if store.sets() * 20 >= sets * 19 {
+                break;
+            }
+        }
+        let (counts, _, store) = counted(store, limits)?;
+        let store = store.rewrite(|block| {
+            block.retain(|_, keys| {
+                keys.iter_mut().for_each(|key| *key = counts.ordered(*key));
+                keys.sort_unstable();
+                true
+            });
+        })?;
+        Ok((store, threshold, self.copies))
+    }
+
+    /// The clusters of near duplicates among so many rows.
+    pub fn clusters(self, rows: usize) -> Result<Near> {
+        let (mut store, threshold, copies) = self.finish()?;
+        let mut clusters = Clusters::new(rows);
+        join::join(&mut store, threshold, &mut Joining(&mut clusters))?;
+        let mut firsts = HashMap::with_capacity(copies.len());
+        for (row, first) in copies {
+            clusters.join(row, first);
+            firsts.insert(row, first);
+        }
+        Ok(Near { clusters, store, firsts })
+    }
+
+    /// Gives all near pairs to `pairs`; a row whose set an earlier one has too is left out, and returned with
+    /// that one.
+    pub fn pairs(self, pairs: &mut impl Pairs) -> Result<Vec<(u32, u32)>> {
+        let (mut store, threshold, copies) = self.finish()?;
+        join::join(&mut store, threshold, pairs)?;
+        Ok(copies)
+    }
+}
+
+/// The counts of the shingles of all sets, and how many sets there are.
+fn counted(store: Store, limits: Limits) -> Result<(Counts, usize, Store)> {
+    let mut counts = Counts::new(store.shingles(), limits.memory / 8);
+    let sets = store.sets();
+    let store = store.rewrite(|block| {
+        (0..block.len()).for_each(|set| counts.add(block.keys(set)));
+    })?;
+    Ok((counts, sets, store))
+}
+
+fn set_hash(shingles: &[u64]) -> u128 {
+    let mut hash = Xxh3::new();
+    let mut bytes = [0; 512];
+    for part in shingles.chunks(64) {
+        for (to, shingle) in bytes.chunks_exact_mut(8).zip(part) {
+            to.copy_from_slice(&shingle.to_le_bytes());
+        }
+        hash.update(&bytes[..8 * part.len()]);
+    }
+    hash.digest128()
+}
+
+/// Joins near rows; rows of one cluster need no comparison.
+struct Joining<'a>(&'a mut Clusters);
+
+impl Pairs for Joining<'_> {
+    fn group(&mut self, row: u32) -> u32 {
+        self.0.root(row)
+    }
+
+    fn near(&mut self, row: u32, other: u32, _: u32, _: u32) -> bool {
+        self.0.join(row, other);
+        false
+    }
+}
+
+/// Which rows are near duplicates of each other.
+pub struct Near {
+    /// The clusters: near duplicates, and near duplicates of these.
+    pub clusters: Clusters,
+    store: Store,
+    /// Row → the earlier row that has the same set.
+    firsts: HashMap<u32, u32>,
+}
+
+impl Near {
+    /// The Jaccard indices of pairs of rows of one cluster, in the order given.
+    pub fn similarities(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {
+        let first = |row: u32| self.firsts.get(&row).copied().unwrap_or(row);
+        let pairs: Vec<(u32, u32)> = pairs.iter().map(|&(a, b)| (first(a), first(b))).collect();
+        let mut found = vec![1.0; pairs.len()];
+        let last = self.store.blocks() - 1;
+        for one in 0..last {
+            let block = self.store.block(one)?.into_owned();
+            compare(&block, &block, &pairs, &mut found);
+            for two in one + 1..=last {
+                let other = self.store.block(two)?;
+                compare(&block, &other, &pairs, &mut found);
+            }
+        }
+        let block = self.store.block(last)?;
+        compare(&block, &block, &pairs, &mut found);
+        Ok(found)
+    }
+}
+
+/// Notes the Jaccard indices of those pairs of rows whose sets are in these blocks.
+fn compare(one: &Block, two: &Block, pairs: &[(u32, u32)], found: &mut [f64]) {
+    let different = found.par_iter_mut().zip(pairs).filter(|(_, (a, b))| a != b);
+    different.for_each(|(found, &(a, b))| {
+        let index = similarity(one, a, two, b).or_else(|| similarity(one, b, two, a));
+        *found = index.unwrap_or(*found);
+    });
+}
+
+/// The Jaccard index of the sets of two rows, if they are in these blocks.
+fn similarity(one: &Block, a: u32, two: &Block, b: u32) -> Option<f64> {
+    let (a, b) = (one.rows.binary_search(&a).ok()?, two.rows.binary_search(&b).ok()?);
+    let shared = threshold::shared(one.keys(a), two.keys(b), 0, None)?;
+    Some(jaccard(shared, one.sizes[a] + two.sizes[b] - shared))
+}

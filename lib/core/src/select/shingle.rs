@@ -1,0 +1,233 @@
+//! Shingles: the runs of n words, or of n characters in scripts that put no spaces between words, whose sets
+//! are compared by their Jaccard index |A ∩ B| / |A ∪ B| (Broder 1997).
+//!
+//! A shingle is a 64-bit hash. That two different shingles of one pair of texts have the same hash, and the
+//! overlap comes out one too high, has a chance of about 1 in 10^15 for texts of a hundred words.
+
+use super::normal::Normal;
+use crate::Result;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How texts are cut; at least one of the two is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shingles {
+    /// Words of a shingle; none: all texts are cut into characters.
+    pub words: Option<usize>,
+    /// Characters of a shingle, white space left out; none: all texts are cut into words.
+    pub chars: Option<usize>,
+}
+
+impl Default for Shingles {
+    fn default() -> Self {
+        Self { words: Some(3), chars: Some(5) }
+    }
+}
+
+impl Shingles {
+    /// Reads `words:3,chars:5`, or one of them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut shingles = Self { words: None, chars: None };
+        for part in text.split(',') {
+            let (name, count) = part.split_once(':').unwrap_or((part, ""));
+            let count = count.trim().parse().ok().filter(|count| (1..=100).contains(count));
+            let count =
+                Some(count.ok_or_else(|| format!("`{part}`: write words:N or chars:N, N 1 to 100"))?);
+            match name.trim() {
+                "words" => shingles.words = count,
+                "chars" => shingles.chars = count,
+                _ => return Err(format!("`{part}`: write words:N or chars:N")),
+            }
+        }
+        Ok(shingles)
+    }
+
+    /// Whether a text is cut into characters, and how many of them.
+    fn chars_of(&self, text: &str, language: Option<&str>) -> Option<usize> {
+        let chars = self.chars?;
+        let without_spaces = match (self.words, language) {
+            (None, _) => true,
+            (Some(_), Some(tag)) => writes_no_spaces(tag),
+            (Some(_), None) => mostly_without_spaces(text),
+        };
+        without_spaces.then_some(chars)
+    }
+}
+
+/// Languages written without spaces between words; Korean and Vietnamese have them.
+const NO_SPACES: [&str; 11] =
+    ["zh", "ja", "th", "lo", "km", "my", "bo", "dz", "yue", "wuu", "hak"];
+
+fn writes_no_spaces(tag: &str) -> bool {
+    let primary = tag.split(['-', '_']).next().unwrap_or(tag);
+    NO_SPACES.iter().any(|language| language.eq_ignore_ascii_case(primary))
+}
+
+/// Whether at least half of a text's letters and digits are of a script without spaces.
+fn mostly_without_spaces(text: &str) -> bool {
+    if text.is_ascii() {
+        return false;
+    }
+    let (mut without, mut all) = (0, 0);
+    for c in text.chars().filter(|c| c.is_alphanumeric()) {
+        all += 1;
+        without += usize::from(matches!(c as u32,
+            // Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han.
+            0x0e00..=0x0fff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x3040..=0x30ff
+            | 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff));
+    }
+    2 * without >= all && all > 0
+}
+
+/// Cuts texts; holds the buffers that one text after the other uses.
+#[derive(Default)]
+pub struct Cutter {
+    normal: Normal,
+    shingles: Shingles,
+    text: String,
+    tokens: Vec<u64>,
+}
+
+impl Cutter {
+    /// A cutter of texts in that form.
+    pub fn new(normal: Normal, shingles: Shingles) -> Self {
+        Self { normal, shingles, ..Self::default() }
+    }
+
+    /// The hashes of the text's shingles, as often as they come, in `out`, whose content is replaced. A text
+    /// too short for one shingle is a shingle as a whole. A known language decides between words and
+    /// characters; otherwise the script does.
+    pub fn cut(&mut self, text: &str, language: Option<&str>, out: &mut Vec<u64>) -> Result<()> {
+        out.clear();
+        let size = self.tokenise(text, language)?;
+        runs(&self.tokens, size, out);
+        Ok(())
+    }
+
+    /// The hashes of the text's tokens in order: words, or characters.
+    pub fn tokens(&mut self, text: &str, language: Option<&str>) -> Result<&[u64]> {
+        self.tokenise(text, language)?;
+        Ok(&self.tokens)
+    }
+
+    /// Fills `tokens`; how many make a shingle.
+    fn tokenise(&mut self, text: &str, language: Option<&str>) -> Result<usize> {
+        self.normal.write(text, &mut self.text)?;
+        self.tokens.clear();
+        if let Some(size) = self.shingles.chars_of(&self.text, language) {
+            characters(&self.text, &mut self.tokens);
+            return Ok(size);
+        }
+        words(&self.text, &mut self.tokens);
+        if self.tokens.is_empty() {
+            // Without a letter or digit, `?!` would be the same as `...`.
+            characters(&self.text, &mut self.tokens);
+        }
+        Ok(self.shingles.words.unwrap_or(1))
+    }
+}
+
+/// The characters that are not white space.
+fn characters(text: &str, tokens: &mut Vec<u64>) {
+    tokens.extend(text.chars().filter(|c| !c.is_whitespace()).map(|c| mixed(c as u64 + 1)));
+}
+
+/// The runs of letters and digits.
+fn words(text: &str, tokens: &mut Vec<u64>) {
+    if !text.is_ascii() {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        return tokens.extend(words.map(|word| word_hash(word.as_bytes())));
+    }
+    let words = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+    tokens.extend(words.filter(|word| !word.is_empty()).map(word_hash));
+}
+
+/// Words of up to seven bytes are a number as they are, which is quicker than hashing them.
+fn word_hash(word: &[u8]) -> u64 {
+    if word.len() > 7 {
+        return xxh3_64(word);
+    }
+    let number = word.iter().fold(word.len() as u64, |number, byte| number << 8 | u64::from(*byte));
+    mixed(number)
+}
+
+/// The hashes of the runs of `size` tokens.
+fn runs(tokens: &[u64], size: usize, out: &mut Vec<u64>) {
+    /// Odd, so that no token is lost in the product.
+    const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+    let size = size.min(tokens.len()).max(1);
+    // What the oldest token of a run has been multiplied with.
+    let oldest = (1..size).fold(1u64, |power, _| power.wrapping_mul(BASE));
+    let mut run = 0u64;
+    out.reserve(tokens.len());
+    for (at, token) in tokens.iter().enumerate() {
+        if at >= size {
+            run = run.wrapping_sub(tokens[at - size].wrapping_mul(oldest));
+        }
+        run = run.wrapping_mul(BASE).wrapping_add(*token);
+        if at + 1 >= size {
+            out.push(mixed(run));
+        }
+    }
+    if tokens.is_empty() {
+        out.push(0);
+    }
+}
+
+/// All bits depend on all bits (the finaliser of MurmurHash3).
+fn mixed(mut bits: u64) -> u64 {
+    bits ^= bits >> 33;
+    bits = bits.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    bits ^= bits >> 33;
+    bits = bits.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    bits ^ bits >> 33
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn cut(shingles: &str, language: Option<&str>, text: &str) -> BTreeSet<u64> {
+        let mut out = vec![7];
+        let shingles = Shingles::parse(shingles).unwrap();
+        Cutter::new(Normal::default(), shingles).cut(text, language, &mut out).unwrap();
+        out.into_iter().collect()
+    }
+
+    #[test]
+    fn words_or_characters_by_language_or_script() {
+        let both = "words:3,chars:5";
+        assert_eq!(cut(both, None, "one two three four five").len(), 3);
+        assert_eq!(cut(both, None, "一二三四五六七").len(), 3);
+        assert_eq!(cut(both, Some("zh-Hans"), "a bc def").len(), 2);
+        assert_eq!(cut(both, Some("en"), "一二三四五六七").len(), 1);
+        assert_eq!(cut("chars:2", Some("en"), "ab c").len(), 2);
+        assert_eq!(cut("words:1", Some("zh"), "一二 三").len(), 2);
+        assert_eq!(cut(both, None, "세 단어 이상 이다").len(), 2);
+    }
+
+    #[test]
+    fn the_same_run_is_the_same_shingle_wherever_it_stands() {
+        let (a, b) = (cut("words:2", None, "x Do it"), cut("words:2", None, "well, do IT now"));
+        assert_eq!(a.intersection(&b).count(), 1);
+        assert_ne!(cut("words:2", None, "a bc"), cut("words:2", None, "ab c"));
+        assert_ne!(cut("words:2", None, "a b"), cut("words:2", None, "b a"));
+        assert_ne!(cut("words:1", None, "abcdefg"), cut("words:1", None, "abcdefgh"));
+    }
+
+    #[test]
+    fn a_text_too_short_for_a_shingle_is_one() {
+        assert_eq!(cut("words:3", None, "two words").len(), 1);
+        assert_ne!(cut("words:3", None, "?!"), cut("words:3", None, "..."));
+        assert_eq!(cut("words:3", None, ""), cut("words:3", None, "  "));
+        assert_eq!(cut("chars:5", None, "一").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_way_of_cutting_is_said() {
+        for bad in ["words", "words:0", "lines:3", "words:3;chars:5", "", "words:1000"] {
+            assert!(Shingles::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
