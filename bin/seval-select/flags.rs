@@ -120,7 +120,9 @@ impl FromArgMatches for Stages {
         all.extend(each(matches, "quality", Asked::Quality));
         all.extend(each(matches, "near", Asked::Near));
         if matches.get_flag("exact") {
-            all.extend(matches.indices_of("exact").into_iter().flatten().map(|at| (at, Asked::Exact)));
+            all.extend(
+                matches.indices_of("exact").into_iter().flatten().map(|at| (at, Asked::Exact)),
+            );
         }
         all.sort_by_key(|(at, _)| *at);
         Ok(Self(all.into_iter().map(|(_, asked)| asked).collect()))

@@ -39,9 +39,8 @@ impl Engine {
     fn later(&self, statement: String, rows: Rows) -> Result<Rows> {
         let schema = self.columns(&statement, &rows.schema)?;
         let (engine, history) = (self.clone(), rows.history.clone());
-        let batches = lazily(move || {
-            Ok(engine.run(&statement, NamedTable::of_rows(INPUT, rows))?.batches)
-        });
+        let batches =
+            lazily(move || Ok(engine.run(&statement, NamedTable::of_rows(INPUT, rows))?.batches));
         Ok(Rows { schema, batches, history })
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::flags::{Asked, Flags};
 use crate::query::{Engine, Quality, Sql, Where};
+use seval_core::contract::Contract;
 use seval_core::input::{INPUT, NamedTable, Source};
 use seval_core::provenance::Stage as History;
+use seval_core::select::Stage;
 use seval_core::select::duplicates::Duplicates;
 use seval_core::select::exact::{AllOfEach, FirstOfEach};
 use seval_core::select::import::Import;
@@ -12,9 +14,7 @@ use seval_core::select::near_duplicates::{Likeness, NearDuplicates};
 use seval_core::select::rowwise::Rowwise;
 use seval_core::select::texts::TextColumn;
 use seval_core::select::whole::{Decide, Whole};
-use seval_core::select::Stage;
 use seval_core::template::metadata::{self, QueryMetadata};
-use seval_core::contract::Contract;
 use seval_core::{Error, Result, Rows, input};
 
 type Stages = Vec<Box<dyn Stage>>;
@@ -57,9 +57,14 @@ pub fn stages(flags: &Flags, inputs: Inputs, history: &mut History) -> Result<(R
             stages.push(Box::new(Import { importer: name.clone() }));
             imported(flags, name, inputs.rows, &engine, history)?
         }
-        _ => input::read(inputs.rows, &input::Options { columns: columns(flags), ..Default::default() })?,
+        _ => input::read(
+            inputs.rows,
+            &input::Options { columns: columns(flags), ..Default::default() },
+        )?,
     };
-    if asked.iter().any(|asked| matches!(asked, Asked::Exact | Asked::Near(_))) && flags.how.text == "prompt" {
+    if asked.iter().any(|asked| matches!(asked, Asked::Exact | Asked::Near(_)))
+        && flags.how.text == "prompt"
+    {
         Contract::refuse_answered(&rows.schema)?;
     }
     for asked in asked {

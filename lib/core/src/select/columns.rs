@@ -2,8 +2,8 @@
 
 use super::failed;
 use super::texts::missing;
-use crate::rows::Rows;
 use crate::Result;
+use crate::rows::Rows;
 
 /// The rows with only these columns, in this order; without names, with all.
 pub fn only(rows: Rows, names: &[String]) -> Result<Rows> {

@@ -23,19 +23,18 @@ const REASON: &str = "the same text as another row";
 const PART: usize = 512;
 
 /// The hashes of the texts as they are compared; none where there is no text.
-pub fn hashes(texts: &Texts<'_>, rows: usize, normal: Normal) -> Result<Vec<Option<u128>>> {
+pub fn hashes(texts: &Texts<'_>, rows: usize, normal: Normal) -> Vec<Option<u128>> {
     let mut hashes = vec![None; rows];
-    hashes.par_chunks_mut(PART).enumerate().try_for_each(|(part, hashes)| {
-        let mut form = String::new();
+    hashes.par_chunks_mut(PART).enumerate().for_each(|(part, hashes)| {
+        let mut form = Vec::new();
         for (at, hash) in hashes.iter_mut().enumerate() {
             if let Some(text) = texts.get(part * PART + at) {
-                normal.write(&text, &mut form)?;
-                *hash = Some(xxh3_128(form.as_bytes()));
+                normal.write(&text, &mut form);
+                *hash = Some(xxh3_128(&form));
             }
         }
-        Ok(())
-    })?;
-    Ok(hashes)
+    });
+    hashes
 }
 
 /// Keeps the first row of each text, as rows stream through. Memory: 32 bytes for each distinct text.
@@ -67,30 +66,31 @@ impl Judge for FirstOfEach {
     fn judge(&mut self, batch: &RecordBatch, _: &StageLedger) -> Result<Vec<Option<Drop>>> {
         let texts = self.text.of(batch)?;
         let named = batch.column_by_name("prompt_id").and_then(|c| c.as_string_opt::<i32>());
-        let hashes = hashes(&texts, batch.num_rows(), self.normal)?;
+        let hashes = hashes(&texts, batch.num_rows(), self.normal);
         let id = |row: usize| match named.filter(|named| named.is_valid(row)) {
             Some(named) => named.value(row).to_owned(),
             None => texts.get(row).map_or_else(String::new, |text| content_id(&text)),
         };
-        let judge = |(row, hash): (usize, Option<u128>)| match (hash, hash.map(|h| self.seen.entry(h))) {
-            (Some(hash), Some(Entry::Vacant(free))) => {
-                let id = id(row);
-                let number = *free.insert(ids::number(&id));
-                if number == 0 {
-                    self.names.insert(hash, id);
+        let judge =
+            |(row, hash): (usize, Option<u128>)| match (hash, hash.map(|h| self.seen.entry(h))) {
+                (Some(hash), Some(Entry::Vacant(free))) => {
+                    let id = id(row);
+                    let number = *free.insert(ids::number(&id));
+                    if number == 0 {
+                        self.names.insert(hash, id);
+                    }
+                    None
                 }
-                None
-            }
-            (Some(hash), Some(Entry::Occupied(first))) => Some(Drop {
-                reason: REASON.into(),
-                duplicate_of: Some(match first.get() {
-                    0 => self.names.get(&hash).cloned().unwrap_or_default(),
-                    number => format!("{number:032x}"),
+                (Some(hash), Some(Entry::Occupied(first))) => Some(Drop {
+                    reason: REASON.into(),
+                    duplicate_of: Some(match first.get() {
+                        0 => self.names.get(&hash).cloned().unwrap_or_default(),
+                        number => format!("{number:032x}"),
+                    }),
+                    similarity: Some(1.0),
                 }),
-                similarity: Some(1.0),
-            }),
-            _ => None,
-        };
+                _ => None,
+            };
         Ok(hashes.into_iter().enumerate().map(judge).collect())
     }
 }
@@ -122,7 +122,7 @@ impl Find for AllOfEach {
     fn read(&mut self, _: usize, row: usize, batch: &[(Texts<'_>, &RecordBatch)]) -> Result<()> {
         let mut row = row as u32;
         for (texts, batch) in batch {
-            for hash in hashes(texts, batch.num_rows(), self.normal)? {
+            for hash in hashes(texts, batch.num_rows(), self.normal) {
                 if let Some(hash) = hash {
                     let first = *self.firsts.entry(hash).or_insert(row);
                     if first != row {

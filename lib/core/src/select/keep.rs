@@ -61,19 +61,21 @@ impl Values {
     pub fn add(&mut self, batch: &RecordBatch, texts: &Texts<'_>) -> Result<()> {
         match &self.keep {
             Keep::First => {}
-            Keep::Longest => self.values.extend((0..batch.num_rows()).map(|row| {
-                texts.get(row).map_or(-1.0, |text| text.chars().count() as f32)
-            })),
+            Keep::Longest => self.values.extend(
+                (0..batch.num_rows())
+                    .map(|row| texts.get(row).map_or(-1.0, |text| text.chars().count() as f32)),
+            ),
             Keep::Max(name) => {
                 let column =
                     batch.column_by_name(name).ok_or_else(|| missing(batch.schema_ref(), name))?;
                 let numbers = cast(column, &DataType::Float64).map_err(failed)?;
                 let numbers = numbers.as_primitive::<Float64Type>();
                 // No number is less than any.
-                let number = |row: usize| match numbers.is_valid(row) && !numbers.value(row).is_nan() {
-                    true => numbers.value(row) as f32,
-                    false => f32::NEG_INFINITY,
-                };
+                let number =
+                    |row: usize| match numbers.is_valid(row) && !numbers.value(row).is_nan() {
+                        true => numbers.value(row) as f32,
+                        false => f32::NEG_INFINITY,
+                    };
                 self.values.extend((0..numbers.len()).map(number));
             }
         }

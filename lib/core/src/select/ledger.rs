@@ -186,8 +186,7 @@ impl Rejects {
         });
         let own: Vec<SchemaRef> = own.collect();
         let rows = unify::join(own.iter().map(|schema| ("a stage", schema)))?;
-        let added =
-            added.iter().map(|(name, of)| Arc::new(Field::new(*name, of.clone(), true)));
+        let added = added.iter().map(|(name, of)| Arc::new(Field::new(*name, of.clone(), true)));
         let fields: Vec<_> = rows.fields().iter().cloned().chain(added).collect();
         let schema = Arc::new(Schema::new(fields));
         Ok(Self { writer: Writer::create(options, &schema, history)?, rows, schema })

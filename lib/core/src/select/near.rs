@@ -8,21 +8,26 @@
 mod join;
 mod sketch;
 mod store;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod threshold;
 
 pub use join::Pairs;
+pub use store::Block;
 pub use threshold::{Threshold, jaccard};
 
 use super::clusters::Clusters;
+use super::shingle::Cuts;
 use crate::Result;
 use rayon::prelude::*;
 use sketch::{Counts, Sketch};
 use std::collections::HashMap;
-use store::{Block, Store};
+use store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
-/// How often the sets are cleared of shingles that only one of them has: each time makes fewer sets.
-const ROUNDS: usize = 3;
+/// Of a text that is like no other, this many times as many shingles are counted as suffice to see it.
+const SPARE: f64 = 2.0;
 
 /// What a run has to do with.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +48,14 @@ pub struct Counting {
 impl Counting {
     /// Nothing counted yet.
     pub fn new(threshold: Threshold, limits: Limits) -> Self {
-        Self { threshold, limits, sketch: Sketch::new(limits.shingles, limits.memory / 4) }
+        // A text without a near one has at least this share of shingles to itself.
+        let share = SPARE * (1.0 - threshold.least()) + 0.02;
+        let sketch = Sketch::new(limits.shingles, limits.memory / 4, share);
+        Self { threshold, limits, sketch }
     }
 
     /// Counts the shingles of some texts.
-    pub fn count(&mut self, texts: &[Vec<u64>]) {
+    pub fn count(&mut self, texts: &Cuts) {
         self.sketch.count(texts);
     }
 
@@ -69,58 +77,67 @@ pub struct Collecting {
 }
 
 impl Collecting {
-    /// Of a text's shingles those that another text may have, ascending, once each; and how many different
-    /// ones the text has. None if it can be near no other. Pure: to be called from many threads.
-    pub fn shared(&self, mut shingles: Vec<u64>) -> Option<(u32, Vec<u64>)> {
-        let all = shingles.len();
-        shingles.retain(|hash| self.counting.sketch.is_shared(*hash));
-        // One that was counted once is there once.
-        let rare = all - shingles.len();
-        let threshold = self.counting.threshold;
-        if all < threshold.least_of(rare as u32) as usize {
-            return None;
-        }
-        shingles.sort_unstable();
-        shingles.dedup();
-        let size = (rare + shingles.len()) as u32;
-        (shingles.len() as u32 >= threshold.least_of(size)).then_some((size, shingles))
-    }
-
-    /// Takes a row's set in, as [`Collecting::shared`] gave it; rows come in ascending order.
-    pub fn add(&mut self, row: u32, size: u32, shingles: &[u64]) -> Result<()> {
-        if shingles.len() == size as usize {
-            let first = *self.same.entry(set_hash(shingles)).or_insert(row);
-            if first != row {
-                self.copies.push((row, first));
-                return Ok(());
+    /// The sets of those texts that may be near another: of the shingles, ascending and once each, only those
+    /// that another text may have. `row` is the first text's row. Pure: to be called from many threads.
+    pub fn candidates(&self, row: u32, texts: &Cuts) -> Block {
+        let (threshold, mut block) = (self.counting.threshold, Block::default());
+        let mut shared = Vec::new();
+        for (row, text) in (row..).zip(0..texts.len()) {
+            let shingles = texts.get(text);
+            self.counting.sketch.shared(shingles, &mut shared);
+            // One that was counted once is there once.
+            let rare = (shingles.len() - shared.len()) as u32;
+            let enough = |shared: &[u64]| {
+                let size = rare + shared.len() as u32;
+                (size > 0 && shared.len() as u32 >= threshold.least_of(size)).then_some(size)
+            };
+            if enough(&shared).is_none() {
+                continue;
+            }
+            shared.sort_unstable();
+            shared.dedup();
+            if let Some(size) = enough(&shared) {
+                block.push(row, size, &shared);
             }
         }
-        self.store.push(row, size, shingles)
+        block
+    }
+
+    /// Takes in sets that [`Collecting::candidates`] gave; rows come in ascending order.
+    pub fn add(&mut self, block: &Block) -> Result<()> {
+        for set in 0..block.len() {
+            let (row, size, keys) = (block.rows[set], block.sizes[set], block.keys(set));
+            if keys.len() == size as usize {
+                let first = *self.same.entry(set_hash(keys)).or_insert(row);
+                if first != row {
+                    self.copies.push((row, first));
+                    continue;
+                }
+            }
+            self.store.push(row, size, keys)?;
+        }
+        Ok(())
     }
 
     /// All sets are there: clears and orders them.
     fn finish(self) -> Result<(Store, Threshold, Vec<(u32, u32)>)> {
         let Counting { threshold, limits, sketch } = self.counting;
         drop((self.same, sketch));
-        let mut store = self.store;
-        for _ in 0..ROUNDS {
-            let (counts, sets, new) = counted(store, limits)?;
-            store = new.rewrite(|block| {
-                block.retain(|size, keys| {
-                    keys.retain(|key| counts.of(*key) > 1);
-                    keys.len() as u32 >= threshold.least_of(size)
-                });
-            })?;
-            if store.sets() * 20 >= sets * 19 {
-                break;
-            }
-        }
-        let (counts, _, store) = counted(store, limits)?;
+        // Twice, since the first time leaves fewer sets, which share fewer shingles.
+        let (counts, store) = counted(self.store, limits)?;
         let store = store.rewrite(|block| {
-            block.retain(|_, keys| {
-                keys.iter_mut().for_each(|key| *key = counts.ordered(*key));
-                keys.sort_unstable();
-                true
+            block.retain(|size, keys| {
+                let kept = keep(keys, |key| counts.of(key) > 1);
+                (kept as u32 >= threshold.least_of(size)).then_some(kept)
+            });
+        })?;
+        let (counts, store) = counted(store, limits)?;
+        let store = store.rewrite(|block| {
+            block.retain(|size, keys| {
+                let kept = keep(keys, |key| counts.of(key) > 1);
+                keys[..kept].iter_mut().for_each(|key| *key = counts.ordered(*key));
+                keys[..kept].sort_unstable();
+                (kept as u32 >= threshold.least_of(size)).then_some(kept)
             });
         })?;
         Ok((store, threshold, self.copies))
@@ -148,14 +165,24 @@ impl Collecting {
     }
 }
 
-/// The counts of the shingles of all sets, and how many sets there are.
-fn counted(store: Store, limits: Limits) -> Result<(Counts, usize, Store)> {
+/// Moves what is wanted to the front; how many. Without a branch, which would often be mispredicted.
+fn keep(keys: &mut [u64], wanted: impl Fn(u64) -> bool) -> usize {
+    let mut kept = 0;
+    for at in 0..keys.len() {
+        let key = keys[at];
+        keys[kept] = key;
+        kept += usize::from(wanted(key));
+    }
+    kept
+}
+
+/// The counts of the shingles of all sets.
+fn counted(store: Store, limits: Limits) -> Result<(Counts, Store)> {
     let mut counts = Counts::new(store.shingles(), limits.memory / 8);
-    let sets = store.sets();
     let store = store.rewrite(|block| {
         (0..block.len()).for_each(|set| counts.add(block.keys(set)));
     })?;
-    Ok((counts, sets, store))
+    Ok((counts, store))
 }
 
 fn set_hash(shingles: &[u64]) -> u128 {

@@ -3,9 +3,9 @@
 use super::clusters::Clusters;
 use super::duplicates::Find;
 use super::ledger::StageLedger;
-use super::near::{Collecting, Counting, Limits, Near, Threshold};
+use super::near::{Block, Collecting, Counting, Limits, Near, Threshold};
 use super::normal::Normal;
-use super::shingle::{Cutter, Shingles};
+use super::shingle::{Cuts, Cutter, Shingles};
 use super::texts::Texts;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
@@ -36,25 +36,24 @@ impl Likeness {
         })
     }
 
-    /// The shingles of every text of some batches, in order; none where there is no text.
-    pub fn cut(&self, batches: &[(Texts<'_>, &RecordBatch)]) -> Result<Vec<Option<Vec<u64>>>> {
+    /// The shingles of every text of some batches, in order and in parts.
+    pub fn cut(&self, batches: &[(Texts<'_>, &RecordBatch)]) -> Vec<Cuts> {
         let rows: Vec<(&Texts<'_>, usize)> = batches
             .iter()
             .flat_map(|(texts, batch)| (0..batch.num_rows()).map(move |row| (texts, row)))
             .collect();
-        let mut all = vec![None; rows.len()];
-        all.par_chunks_mut(PART).zip(rows.par_chunks(PART)).try_for_each(|(all, rows)| {
+        let cut = |rows: &[(&Texts<'_>, usize)]| {
             let mut cutter = Cutter::new(self.normal, self.shingles);
-            for (shingles, (texts, row)) in all.iter_mut().zip(rows) {
-                if let Some(text) = texts.get(*row) {
-                    let mut cut = Vec::new();
-                    cutter.cut(&text, texts.language(*row), &mut cut)?;
-                    *shingles = Some(cut);
+            let mut cuts = Cuts::default();
+            for (texts, row) in rows {
+                match texts.get(*row) {
+                    Some(text) => cutter.cut(&text, texts.language(*row), &mut cuts),
+                    None => cuts.push_none(),
                 }
             }
-            Ok(())
-        })?;
-        Ok(all)
+            cuts
+        };
+        rows.par_chunks(PART).map(cut).collect()
     }
 }
 
@@ -62,39 +61,106 @@ impl Likeness {
 pub struct NearDuplicates {
     likeness: Likeness,
     threshold: Threshold,
-    bytes: usize,
     state: State,
 }
 
 enum State {
-    New,
+    /// The first reading: the shingles of all texts so far, as long as they are few.
+    Gathering(Gathered),
+    /// They were too many to be kept: the texts are cut again to count them, and once more to collect them.
     Counting(Counting),
     Collecting(Collecting),
     Found(Near),
+}
+
+impl State {
+    /// While one state becomes another.
+    fn none() -> Self {
+        Self::Gathering(Gathered::default())
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    /// None once they are too many.
+    cuts: Option<Vec<(u32, Cuts)>>,
+    /// Shingles, of texts of so many bytes.
+    shingles: u64,
+    cut_bytes: u64,
+    /// Bytes of all texts.
+    bytes: u64,
+}
+
+impl Gathered {
+    /// Shingles of all texts, about.
+    fn expected(&self) -> u64 {
+        let rate = self.shingles as f64 / self.cut_bytes.max(1) as f64;
+        (rate * self.bytes as f64) as u64 + 1
+    }
 }
 
 impl NearDuplicates {
     /// Near duplicates of that likeness.
     pub fn new(likeness: Likeness) -> Result<Self> {
         let threshold = likeness.threshold("--near")?;
-        Ok(Self { likeness, threshold, bytes: 0, state: State::New })
+        let gathered = Gathered { cuts: Some(Vec::new()), ..Gathered::default() };
+        Ok(Self { likeness, threshold, state: State::Gathering(gathered) })
+    }
+
+    fn counting(&self, shingles: u64) -> Counting {
+        Counting::new(self.threshold, Limits { shingles, memory: self.likeness.memory })
     }
 
     /// The state of that reading.
     fn enter(&mut self, reading: usize) {
-        let state = std::mem::replace(&mut self.state, State::New);
+        let state = std::mem::replace(&mut self.state, State::none());
         self.state = match (state, reading) {
-            (State::New, 1) => {
-                // A shingle begins at every character, or at every word of some.
-                let per_byte = if self.likeness.shingles.words.is_some() { 4 } else { 2 };
-                let shingles = (self.bytes / per_byte).max(1) as u64;
-                let limits = Limits { shingles, memory: self.likeness.memory };
-                State::Counting(Counting::new(self.threshold, limits))
-            }
+            (State::Gathering(gathered), 1) => State::Counting(self.counting(gathered.expected())),
             (State::Counting(counting), 2) => State::Collecting(counting.finish()),
             (state, _) => state,
         };
     }
+
+    /// Keeps the shingles of a first reading's texts, if there is room.
+    fn gather(&mut self, row: usize, batches: &[(Texts<'_>, &RecordBatch)]) {
+        let State::Gathering(gathered) = &mut self.state else { return };
+        let bytes = batches.iter().flat_map(|(texts, batch)| {
+            (0..batch.num_rows()).filter_map(|row| texts.get(row)).map(|text| text.len() as u64)
+        });
+        let bytes: u64 = bytes.sum();
+        gathered.bytes += bytes;
+        let Some(kept) = &mut gathered.cuts else { return };
+        let cuts = self.likeness.cut(batches);
+        gathered.shingles += cuts.iter().map(|cuts| cuts.shingles() as u64).sum::<u64>();
+        gathered.cut_bytes += bytes;
+        kept.extend((row as u32..).step_by(PART).zip(cuts));
+        if gathered.shingles * 8 > self.likeness.memory as u64 / 4 {
+            gathered.cuts = None;
+        }
+    }
+
+    /// The sets of texts whose shingles were all kept.
+    fn collect(&self, cuts: Vec<(u32, Cuts)>, shingles: u64) -> Result<Collecting> {
+        let mut counting = self.counting(shingles);
+        cuts.iter().for_each(|(_, cuts)| counting.count(cuts));
+        let mut collecting = counting.finish();
+        let mut cuts = cuts.into_iter();
+        loop {
+            // A few at a time, so that the memory of these is free for the sets.
+            let part: Vec<_> = cuts.by_ref().take(PART).collect();
+            if part.is_empty() {
+                return Ok(collecting);
+            }
+            add(&mut collecting, &part)?;
+        }
+    }
+}
+
+/// Takes the texts in that may be near another.
+fn add(collecting: &mut Collecting, cuts: &[(u32, Cuts)]) -> Result<()> {
+    let candidates = |(row, cuts): &(u32, Cuts)| collecting.candidates(*row, cuts);
+    let blocks: Vec<Block> = cuts.par_iter().map(candidates).collect();
+    blocks.iter().try_for_each(|block| collecting.add(block))
 }
 
 impl Find for NearDuplicates {
@@ -107,7 +173,10 @@ impl Find for NearDuplicates {
     }
 
     fn readings(&self) -> usize {
-        3
+        match &self.state {
+            State::Gathering(Gathered { cuts: Some(_), .. }) => 1,
+            _ => 3,
+        }
     }
 
     fn read(
@@ -117,42 +186,33 @@ impl Find for NearDuplicates {
         batches: &[(Texts<'_>, &RecordBatch)],
     ) -> Result<()> {
         if reading == 0 {
-            let texts = batches.iter().flat_map(|(texts, batch)| {
-                (0..batch.num_rows()).filter_map(|row| texts.get(row)).map(|text| text.len())
-            });
-            self.bytes += texts.sum::<usize>();
+            self.gather(row, batches);
             return Ok(());
         }
         self.enter(reading);
-        let cut = self.likeness.cut(batches)?;
+        let cuts = self.likeness.cut(batches);
         match &mut self.state {
-            State::Counting(counting) => {
-                counting.count(&cut.into_iter().flatten().collect::<Vec<_>>());
-            }
+            State::Counting(counting) => cuts.iter().for_each(|cuts| counting.count(cuts)),
             State::Collecting(collecting) => {
-                let shared = |cut: Option<Vec<u64>>| collecting.shared(cut?);
-                let shared: Vec<_> = cut.into_par_iter().map(shared).collect();
-                for (row, set) in (row as u32..).zip(shared) {
-                    if let Some((size, shingles)) = set {
-                        collecting.add(row, size, &shingles)?;
-                    }
-                }
+                add(collecting, &(row as u32..).step_by(PART).zip(cuts).collect::<Vec<_>>())?;
             }
-            State::New | State::Found(_) => {}
+            State::Gathering(_) | State::Found(_) => {}
         }
         Ok(())
     }
 
     fn clusters(&mut self, rows: usize, _: &StageLedger) -> Result<Clusters> {
-        match std::mem::replace(&mut self.state, State::New) {
-            State::Collecting(collecting) => {
-                let mut near = collecting.clusters(rows)?;
-                let clusters = std::mem::take(&mut near.clusters);
-                self.state = State::Found(near);
-                Ok(clusters)
+        let collecting = match std::mem::replace(&mut self.state, State::none()) {
+            State::Gathering(Gathered { cuts: Some(cuts), shingles, .. }) => {
+                self.collect(cuts, shingles)?
             }
-            _ => Ok(Clusters::new(rows)),
-        }
+            State::Collecting(collecting) => collecting,
+            _ => return Ok(Clusters::new(rows)),
+        };
+        let mut near = collecting.clusters(rows)?;
+        let clusters = std::mem::take(&mut near.clusters);
+        self.state = State::Found(near);
+        Ok(clusters)
     }
 
     fn similarities(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {

@@ -1,6 +1,5 @@
 //! Texts made alike before they are compared: Unicode form, case and white space.
 
-use crate::{Error, Result};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Which differences between two texts do not count.
@@ -35,16 +34,14 @@ impl Normal {
         Ok(normal)
     }
 
-    /// The text in the form that is compared, in `out`, whose content is replaced.
-    pub fn write(&self, text: &str, out: &mut String) -> Result<()> {
-        let mut bytes = std::mem::take(out).into_bytes();
-        bytes.clear();
-        if !(*self == Self::default() && quick(text.as_bytes(), &mut bytes)) {
-            bytes.clear();
-            self.slow(text, &mut bytes);
+    /// The text in the form that is compared, in `out`, whose content is replaced: UTF-8, as bytes, since
+    /// nobody needs it as text and checking it would cost as much as making it.
+    pub fn write(&self, text: &str, out: &mut Vec<u8>) {
+        out.clear();
+        if !(*self == Self::default() && quick(text.as_bytes(), out)) {
+            out.clear();
+            self.slow(text, out);
         }
-        *out = String::from_utf8(bytes).map_err(|_| Error::data("", "the text is not UTF-8"))?;
-        Ok(())
     }
 
     fn slow(&self, text: &str, out: &mut Vec<u8>) {
@@ -68,49 +65,68 @@ impl Normal {
 /// The whole normal form of texts of ASCII, common Chinese characters and their punctuation, which is
 /// nearly all there is; false if something else is in it, whose neighbours may matter.
 fn quick(text: &[u8], out: &mut Vec<u8>) -> bool {
-    out.reserve(text.len());
-    let mut space = false;
-    let mut at = 0;
+    // No character gets longer.
+    out.resize(text.len(), 0);
+    let (mut at, mut end, mut space) = (0, 0, false);
     while let Some(&byte) = text.get(at) {
-        if byte < 0x80 {
-            at += 1;
-            if is_space(byte) {
-                space = true;
-                continue;
-            }
-            if space && !out.is_empty() {
-                out.push(b' ');
-            }
-            space = false;
-            out.push(byte.to_ascii_lowercase());
+        let (length, kept) = match byte {
+            _ if is_space(byte) => (1, None),
+            0..0x80 => (1, Some(Kept::One(byte.to_ascii_lowercase()))),
+            _ => match text.get(at..at + 3) {
+                Some(&[a, b, c]) => match three(a, b, c) {
+                    Some(kept) => (3, kept),
+                    None => return false,
+                },
+                _ => return false,
+            },
+        };
+        at += length;
+        let Some(kept) = kept else {
+            space = true;
             continue;
-        }
-        let (Some(&second), Some(&third)) = (text.get(at + 1), text.get(at + 2)) else {
-            return false;
         };
-        at += 3;
-        let kept: &[u8] = match [byte, second, third] {
-            // U+4000 to U+9FFF have neither case nor another form, and nothing composes with them.
-            all @ [0xe4..=0xe9, ..] => &all.clone(),
-            // Dashes and quotation marks; 、。〈〉《》「」『』【】.
-            all @ [0xe2, 0x80, 0x93 | 0x94 | 0x98 | 0x99 | 0x9c | 0x9d]
-            | all @ [0xe3, 0x80, 0x81 | 0x82 | 0x88..=0x91] => &all.clone(),
-            [0xe3, 0x80, 0x80] => {
-                space = true;
-                continue;
-            }
-            // Full-width forms U+FF01 to U+FF5E are ASCII 0x21 to 0x7e in compatibility form.
-            [0xef, 0xbc, third @ 0x81..=0xbf] => &[(third - 0x60).to_ascii_lowercase()],
-            [0xef, 0xbd, third @ 0x80..=0x9e] => &[third - 0x20],
-            _ => return false,
-        };
-        if space && !out.is_empty() {
-            out.push(b' ');
+        if space && end > 0 {
+            out[end] = b' ';
+            end += 1;
         }
         space = false;
-        out.extend_from_slice(kept);
+        match kept {
+            Kept::One(byte) => {
+                out[end] = byte;
+                end += 1;
+            }
+            Kept::Three(bytes) => {
+                out[end..end + 3].copy_from_slice(&bytes);
+                end += 3;
+            }
+        }
     }
+    out.truncate(end);
     true
+}
+
+/// What is left of a character.
+enum Kept {
+    One(u8),
+    Three([u8; 3]),
+}
+
+/// The form of a character of three bytes, which is nothing for white space; none if it is not known here.
+#[inline]
+fn three(a: u8, b: u8, c: u8) -> Option<Option<Kept>> {
+    let form = match [a, b, c] {
+        // U+4000 to U+9FFF have neither case nor another form, and nothing composes with them.
+        all @ [0xe4..=0xe9, ..] => Kept::Three(all),
+        // Dashes and quotation marks; 、。〈〉《》「」『』【】.
+        all @ ([0xe2, 0x80, 0x93 | 0x94 | 0x98 | 0x99 | 0x9c | 0x9d]
+        | [0xe3, 0x80, 0x81 | 0x82 | 0x88..=0x91]) => Kept::Three(all),
+        [0xe3, 0x80, 0x80] => return Some(None),
+        // Full-width forms U+FF01 to U+FF5E are ASCII 0x21 to 0x7e in compatibility form.
+        [0xef, 0xbc, third @ 0x81..=0xbf] => Kept::One((third - 0x60).to_ascii_lowercase()),
+        [0xef, 0xbd, third @ 0x80..=0x9e] => Kept::One(third - 0x20),
+        _ => return None,
+    };
+    Some(Some(form))
 }
 
 /// As `char::is_whitespace` has it.
@@ -124,9 +140,9 @@ mod tests {
     use super::*;
 
     fn normal(text: &str) -> String {
-        let mut out = String::from("what was there before");
-        Normal::default().write(text, &mut out).unwrap();
-        out
+        let mut out = b"what was there before".to_vec();
+        Normal::default().write(text, &mut out);
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -141,9 +157,9 @@ mod tests {
     #[test]
     fn each_can_be_switched_off() {
         let with = |switches: &str| {
-            let mut out = String::new();
-            Normal::parse(switches).unwrap().write(" Ａ  b", &mut out).unwrap();
-            out
+            let mut out = Vec::new();
+            Normal::parse(switches).unwrap().write(" Ａ  b", &mut out);
+            String::from_utf8(out).unwrap()
         };
         assert_eq!(with("none"), " Ａ  b");
         assert_eq!(with("nfkc"), " A  b");

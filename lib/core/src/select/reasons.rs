@@ -32,8 +32,7 @@ impl Stage for Reasons {
             .collect();
         let rows = Box::new(Rowwise(*self)).apply(rows, ledger)?;
         let schema = rows.schema.project(&own).map_err(super::failed)?;
-        let batches =
-            rows.batches.map(move |batch| batch?.project(&own).map_err(super::failed));
+        let batches = rows.batches.map(move |batch| batch?.project(&own).map_err(super::failed));
         Ok(Rows { schema: schema.into(), batches: Box::new(batches), history: rows.history })
     }
 }

@@ -5,7 +5,6 @@
 //! overlap comes out one too high, has a chance of about 1 in 10^15 for texts of a hundred words.
 
 use super::normal::Normal;
-use crate::Result;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How texts are cut; at least one of the two is there.
@@ -30,8 +29,9 @@ impl Shingles {
         for part in text.split(',') {
             let (name, count) = part.split_once(':').unwrap_or((part, ""));
             let count = count.trim().parse().ok().filter(|count| (1..=100).contains(count));
-            let count =
-                Some(count.ok_or_else(|| format!("`{part}`: write words:N or chars:N, N 1 to 100"))?);
+            let count = Some(
+                count.ok_or_else(|| format!("`{part}`: write words:N or chars:N, N 1 to 100"))?,
+            );
             match name.trim() {
                 "words" => shingles.words = count,
                 "chars" => shingles.chars = count,
@@ -42,7 +42,7 @@ impl Shingles {
     }
 
     /// Whether a text is cut into characters, and how many of them.
-    fn chars_of(&self, text: &str, language: Option<&str>) -> Option<usize> {
+    fn chars_of(&self, text: &[u8], language: Option<&str>) -> Option<usize> {
         let chars = self.chars?;
         let without_spaces = match (self.words, language) {
             (None, _) => true,
@@ -54,8 +54,7 @@ impl Shingles {
 }
 
 /// Languages written without spaces between words; Korean and Vietnamese have them.
-const NO_SPACES: [&str; 11] =
-    ["zh", "ja", "th", "lo", "km", "my", "bo", "dz", "yue", "wuu", "hak"];
+const NO_SPACES: [&str; 11] = ["zh", "ja", "th", "lo", "km", "my", "bo", "dz", "yue", "wuu", "hak"];
 
 fn writes_no_spaces(tag: &str) -> bool {
     let primary = tag.split(['-', '_']).next().unwrap_or(tag);
@@ -63,12 +62,12 @@ fn writes_no_spaces(tag: &str) -> bool {
 }
 
 /// Whether at least half of a text's letters and digits are of a script without spaces.
-fn mostly_without_spaces(text: &str) -> bool {
+fn mostly_without_spaces(text: &[u8]) -> bool {
     if text.is_ascii() {
         return false;
     }
     let (mut without, mut all) = (0, 0);
-    for c in text.chars().filter(|c| c.is_alphanumeric()) {
+    for c in chars(text).filter(|c| c.is_alphanumeric()) {
         all += 1;
         without += usize::from(matches!(c as u32,
             // Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han.
@@ -78,12 +77,48 @@ fn mostly_without_spaces(text: &str) -> bool {
     2 * without >= all && all > 0
 }
 
+/// The shingles of several texts, one text after the other. A row without text has none; a text, however
+/// short, has one at least.
+#[derive(Default)]
+pub struct Cuts {
+    ends: Vec<usize>,
+    hashes: Vec<u64>,
+}
+
+impl Cuts {
+    /// How many texts.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The hashes of a text's shingles, as often as they come.
+    pub fn get(&self, text: usize) -> &[u64] {
+        let start = if text == 0 { 0 } else { self.ends[text - 1] };
+        &self.hashes[start..self.ends[text]]
+    }
+
+    /// Shingles of all texts.
+    pub fn shingles(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// A row without text.
+    pub fn push_none(&mut self) {
+        self.ends.push(self.hashes.len());
+    }
+}
+
 /// Cuts texts; holds the buffers that one text after the other uses.
 #[derive(Default)]
 pub struct Cutter {
     normal: Normal,
     shingles: Shingles,
-    text: String,
+    text: Vec<u8>,
     tokens: Vec<u64>,
 }
 
@@ -93,52 +128,107 @@ impl Cutter {
         Self { normal, shingles, ..Self::default() }
     }
 
-    /// The hashes of the text's shingles, as often as they come, in `out`, whose content is replaced. A text
-    /// too short for one shingle is a shingle as a whole. A known language decides between words and
-    /// characters; otherwise the script does.
-    pub fn cut(&mut self, text: &str, language: Option<&str>, out: &mut Vec<u64>) -> Result<()> {
-        out.clear();
-        let size = self.tokenise(text, language)?;
-        runs(&self.tokens, size, out);
-        Ok(())
+    /// Appends the text's shingles. A text too short for one shingle is a shingle as a whole. A known language
+    /// decides between words and characters; otherwise the script does.
+    pub fn cut(&mut self, text: &str, language: Option<&str>, cuts: &mut Cuts) {
+        let size = self.tokenise(text, language);
+        runs(&self.tokens, size, &mut cuts.hashes);
+        cuts.ends.push(cuts.hashes.len());
     }
 
     /// The hashes of the text's tokens in order: words, or characters.
-    pub fn tokens(&mut self, text: &str, language: Option<&str>) -> Result<&[u64]> {
-        self.tokenise(text, language)?;
-        Ok(&self.tokens)
+    pub fn tokens(&mut self, text: &str, language: Option<&str>) -> &[u64] {
+        self.tokenise(text, language);
+        &self.tokens
     }
 
     /// Fills `tokens`; how many make a shingle.
-    fn tokenise(&mut self, text: &str, language: Option<&str>) -> Result<usize> {
-        self.normal.write(text, &mut self.text)?;
+    fn tokenise(&mut self, text: &str, language: Option<&str>) -> usize {
+        self.normal.write(text, &mut self.text);
         self.tokens.clear();
         if let Some(size) = self.shingles.chars_of(&self.text, language) {
             characters(&self.text, &mut self.tokens);
-            return Ok(size);
+            return size;
         }
         words(&self.text, &mut self.tokens);
         if self.tokens.is_empty() {
             // Without a letter or digit, `?!` would be the same as `...`.
             characters(&self.text, &mut self.tokens);
         }
-        Ok(self.shingles.words.unwrap_or(1))
+        self.shingles.words.unwrap_or(1)
     }
+}
+
+/// The characters of UTF-8. It comes from a text, so that it need not be checked.
+fn chars(text: &[u8]) -> impl Iterator<Item = char> {
+    let mut bytes = text.iter();
+    std::iter::from_fn(move || {
+        let first = u32::from(*bytes.next()?);
+        let mut rest = |bits: u32| bits << 6 | bytes.next().map_or(0, |b| u32::from(b & 0x3f));
+        let code = match first {
+            0..0x80 => first,
+            0x80..0xe0 => rest(first & 0x1f),
+            0xe0..0xf0 => {
+                let high = rest(first & 0x0f);
+                rest(high)
+            }
+            _ => {
+                let high = rest(first & 0x07);
+                let high = rest(high);
+                rest(high)
+            }
+        };
+        Some(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+    })
 }
 
 /// The characters that are not white space.
-fn characters(text: &str, tokens: &mut Vec<u64>) {
-    tokens.extend(text.chars().filter(|c| !c.is_whitespace()).map(|c| mixed(c as u64 + 1)));
+fn characters(text: &[u8], tokens: &mut Vec<u64>) {
+    tokens.reserve(text.len() / 2);
+    let mut at = 0;
+    while at < text.len() {
+        // The common ones by hand: decoding is what this costs.
+        let code = match text[at..] {
+            [a @ 0..0x80, ..] => {
+                at += 1;
+                u32::from(a)
+            }
+            [a @ 0xe4..=0xe9, b, c, ..] => {
+                at += 3;
+                let bits = [(a & 0x0f, 12), (b & 0x3f, 6), (c & 0x3f, 0)];
+                bits.into_iter().map(|(bits, place)| u32::from(bits) << place).sum()
+            }
+            _ => {
+                let c = chars(&text[at..]).next().unwrap_or(char::REPLACEMENT_CHARACTER);
+                at += c.len_utf8();
+                if c.is_whitespace() { 0x20 } else { c as u32 }
+            }
+        };
+        if !matches!(code, 0x09..=0x0d | 0x20) {
+            tokens.push(mixed(u64::from(code) + 1));
+        }
+    }
 }
 
 /// The runs of letters and digits.
-fn words(text: &str, tokens: &mut Vec<u64>) {
-    if !text.is_ascii() {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        return tokens.extend(words.map(|word| word_hash(word.as_bytes())));
+fn words(text: &[u8], tokens: &mut Vec<u64>) {
+    if text.is_ascii() {
+        let words = text.split(|byte| !byte.is_ascii_alphanumeric());
+        return tokens.extend(words.filter(|word| !word.is_empty()).map(word_hash));
     }
-    let words = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
-    tokens.extend(words.filter(|word| !word.is_empty()).map(word_hash));
+    let (mut at, mut start) = (0, None);
+    for c in chars(text) {
+        match (start, c.is_alphanumeric()) {
+            (None, true) => start = Some(at),
+            (Some(from), false) => {
+                tokens.push(word_hash(&text[from..at]));
+                start = None;
+            }
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    tokens.extend(start.map(|from| word_hash(&text[from..])));
 }
 
 /// Words of up to seven bytes are a number as they are, which is quicker than hashing them.
@@ -189,10 +279,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn cut(shingles: &str, language: Option<&str>, text: &str) -> BTreeSet<u64> {
-        let mut out = vec![7];
+        let mut cuts = Cuts::default();
         let shingles = Shingles::parse(shingles).unwrap();
-        Cutter::new(Normal::default(), shingles).cut(text, language, &mut out).unwrap();
-        out.into_iter().collect()
+        Cutter::new(Normal::default(), shingles).cut("before", None, &mut cuts);
+        Cutter::new(Normal::default(), shingles).cut(text, language, &mut cuts);
+        cuts.get(1).iter().copied().collect()
     }
 
     #[test]

@@ -91,8 +91,5 @@ pub fn text_column(schema: &Schema, name: &str) -> Result<()> {
 /// A column that is not there.
 pub fn missing(schema: &Schema, name: &str) -> Error {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    Error::data(
-        "the input",
-        format!("column `{name}` is missing; there are: {}", names.join(", ")),
-    )
+    Error::data("the input", format!("column `{name}` is missing; there are: {}", names.join(", ")))
 }

@@ -30,7 +30,7 @@ pub trait Decide: Send {
     /// Checks that the columns it needs are there; the columns it adds.
     fn check(&mut self, schema: &Schema) -> Result<Vec<Field>>;
 
-    /// How often it reads the rows.
+    /// How often it reads the rows, as far as is known.
     fn readings(&self) -> usize {
         1
     }
@@ -99,13 +99,15 @@ fn run<D: Decide + 'static>(
             .hint("select from parts of them first"));
     }
     let spooled = spool.finish()?;
-    for reading in 1..decide.readings() {
+    let mut reading = 1;
+    while reading < decide.readings() {
         let mut row = 0;
         windows(spooled.read()?, |window| {
             decide.read(reading, row, &window)?;
             row += window.iter().map(RecordBatch::num_rows).sum::<usize>();
             Ok(())
         })?;
+        reading += 1;
     }
     let dropped = decide.decide(rows, &ledger)?;
     replay(decide, spooled, dropped, output, ledger)

@@ -2,51 +2,82 @@
 //! that the shingles take. Two shingles in one slot make a rare one look shared, which costs a comparison
 //! later and changes no answer; a shared one never looks rare.
 
-use rayon::prelude::*;
+use crate::select::shingle::Cuts;
 
-/// Slots for each shingle, if memory allows: about one rare shingle in eight then looks shared.
-const SLOTS: u64 = 8;
+/// Slots for each shingle that is counted, if memory allows: a rare one in five then looks shared.
+const SLOTS: u64 = 4;
 /// Slots of a word.
 const PER_WORD: u64 = 32;
 
-/// Counts to two.
+/// Counts to two, a part of the shingles.
 pub struct Sketch {
     words: Vec<u64>,
     shift: u32,
+    /// How many of 256 shingles are counted.
+    part: u8,
 }
 
 impl Sketch {
-    /// A sketch for so many shingles, of at most so many bytes.
-    pub fn new(shingles: u64, bytes: usize) -> Self {
+    /// A sketch for so many shingles, of at most so many bytes, of which this share is counted.
+    pub fn new(shingles: u64, bytes: usize, share: f64) -> Self {
+        let part = (share * 256.0).clamp(1.0, 255.0) as u8;
         let most = (bytes as u64 / 8).max(1);
-        let wanted = (shingles.saturating_mul(SLOTS) / PER_WORD).clamp(1 << 10, 1 << 40);
+        let counted = (shingles >> 8).saturating_mul(part.into());
+        let wanted = (counted * SLOTS / PER_WORD).clamp(1 << 10, 1 << 40);
         let words = wanted.next_power_of_two();
         let words = if words > most { (most + 1).next_power_of_two() / 2 } else { words };
-        Self { words: vec![0; words as usize], shift: 64 - words.trailing_zeros() }
+        Self { words: vec![0; words as usize], shift: 64 - words.trailing_zeros(), part }
     }
 
-    /// Counts every shingle of every list; threads share the slots out, not the lists.
-    pub fn count(&mut self, lists: &[Vec<u64>]) {
-        let shift = self.shift;
-        let part = self.words.len().div_ceil(rayon::current_num_threads());
-        self.words.par_chunks_mut(part).enumerate().for_each(|(index, words)| {
-            let first = index * part;
-            for hash in lists.iter().flatten() {
-                let at = word_of(*hash, shift).wrapping_sub(first);
-                if let Some(word) = words.get_mut(at) {
-                    let slot = slot_of(*hash);
+    /// Counts every shingle of some texts.
+    pub fn count(&mut self, cuts: &Cuts) {
+        let mut counted = Vec::new();
+        for text in 0..cuts.len() {
+            let shingles = cuts.get(text);
+            counted.resize(shingles.len(), 0);
+            let count = take(shingles, &mut counted, |hash| is_counted(hash, self.part));
+            for hash in &counted[..count] {
+                let slot = slot_of(*hash);
+                if let Some(word) = self.words.get_mut(word_of(*hash, self.shift)) {
                     // 00 → 01 → 11.
                     *word |= (1 | (*word >> slot & 1) << 1) << slot;
                 }
             }
-        });
+        }
     }
 
-    /// Whether the shingle may have been counted more than once.
-    pub fn is_shared(&self, hash: u64) -> bool {
-        let word = self.words.get(word_of(hash, self.shift)).copied().unwrap_or(u64::MAX);
-        word >> slot_of(hash) & 2 != 0
+    /// Those of a text's shingles that may be in another text, or twice in this one, in `shared`.
+    pub fn shared(&self, shingles: &[u64], shared: &mut Vec<u64>) {
+        // The counted ones go behind the others, to be looked up together.
+        shared.resize(2 * shingles.len(), 0);
+        let (others, counted) = shared.split_at_mut(shingles.len());
+        let first = take(shingles, others, |hash| !is_counted(hash, self.part));
+        let count = take(shingles, counted, |hash| is_counted(hash, self.part));
+        let mut end = first;
+        for at in shingles.len()..shingles.len() + count {
+            let hash = shared[at];
+            let word = self.words.get(word_of(hash, self.shift)).copied().unwrap_or(u64::MAX);
+            shared[end] = hash;
+            end += usize::from(word >> slot_of(hash) & 2 != 0);
+        }
+        shared.truncate(end);
     }
+}
+
+/// Copies what is wanted to the front of `to`; how many. Without a branch, which would be mispredicted for
+/// every second hash.
+fn take(from: &[u64], to: &mut [u64], wanted: impl Fn(u64) -> bool) -> usize {
+    let mut count = 0;
+    for hash in from {
+        to[count] = *hash;
+        count += usize::from(wanted(*hash));
+    }
+    count
+}
+
+fn is_counted(hash: u64, part: u8) -> bool {
+    // Bits that choose neither word nor slot.
+    (hash >> 5) as u8 <= part
 }
 
 fn word_of(hash: u64, shift: u32) -> usize {

@@ -4,7 +4,7 @@ use crate::input::spool;
 use crate::{Error, Result};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 
 /// Some sets, in the order of their rows.
 #[derive(Clone, Default)]
@@ -47,23 +47,21 @@ impl Block {
         self.ends.push(self.keys.len());
     }
 
-    /// Each set's shingles as `change` leaves them; the sets for which it is false are gone.
-    pub fn retain(&mut self, mut change: impl FnMut(u32, &mut Vec<u64>) -> bool) {
+    /// Each set with as many of its first shingles as `change` says, which may edit them; the sets for which
+    /// it says none are gone.
+    pub fn retain(&mut self, mut change: impl FnMut(u32, &mut [u64]) -> Option<usize>) {
         let (mut sets, mut end, mut start) = (0, 0, 0);
-        let mut keys = Vec::new();
         for set in 0..self.len() {
-            keys.clear();
-            keys.extend_from_slice(&self.keys[start..self.ends[set]]);
-            start = self.ends[set];
-            if change(self.sizes[set], &mut keys) {
+            let stop = self.ends[set];
+            if let Some(kept) = change(self.sizes[set], &mut self.keys[start..stop]) {
+                self.keys.copy_within(start..start + kept, end);
+                end += kept;
                 self.rows[sets] = self.rows[set];
                 self.sizes[sets] = self.sizes[set];
-                // Never more than there were: what is behind has been read.
-                self.keys[end..end + keys.len()].copy_from_slice(&keys);
-                end += keys.len();
                 self.ends[sets] = end;
                 sets += 1;
             }
+            start = stop;
         }
         self.rows.truncate(sets);
         self.sizes.truncate(sets);
@@ -100,11 +98,6 @@ impl Store {
     /// How many blocks.
     pub fn blocks(&self) -> usize {
         self.places.len() + 1
-    }
-
-    /// How many sets.
-    pub fn sets(&self) -> usize {
-        self.places.iter().map(|place| place.sets).sum::<usize>() + self.last.len()
     }
 
     /// Shingles of all sets.
@@ -155,13 +148,16 @@ impl Store {
         file.flush().map_err(failed)?;
         let file = file.get_mut();
         file.seek(SeekFrom::Start(place.at)).map_err(failed)?;
-        let mut file = BufReader::with_capacity(1 << 20, file);
         let mut small = |count: usize| -> Result<Vec<u32>> {
-            (0..count).map(|_| bytes(&mut file).map(u32::from_le_bytes)).collect()
+            let bytes = bytes(file, 4 * count)?;
+            let number = |b: &[u8]| b.first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
+            Ok(bytes.chunks_exact(4).map(number).collect())
         };
         let (rows, sizes) = (small(place.sets)?, small(place.sets)?);
         let mut large = |count: usize| -> Result<Vec<u64>> {
-            (0..count).map(|_| bytes(&mut file).map(u64::from_le_bytes)).collect()
+            let bytes = bytes(file, 8 * count)?;
+            let number = |b: &[u8]| b.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+            Ok(bytes.chunks_exact(8).map(number).collect())
         };
         let ends = large(place.sets)?.into_iter().map(|end| end as usize).collect();
         Ok(Block { rows, sizes, ends, keys: large(place.keys)? })
@@ -188,8 +184,8 @@ impl Store {
     }
 }
 
-fn bytes<const N: usize>(file: &mut impl Read) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
+fn bytes(file: &mut File, count: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
     file.read_exact(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }

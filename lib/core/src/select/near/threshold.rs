@@ -11,6 +11,11 @@ impl Threshold {
         (least > 0.0 && least <= 1.0).then_some(Self(least))
     }
 
+    /// The number itself.
+    pub fn least(self) -> f64 {
+        self.0
+    }
+
     /// Whether sets of which `shared` are in both and `all` in either are near.
     fn is_near(self, shared: u32, all: u32) -> bool {
         shared > 0 && jaccard(shared, all) >= self.0
