@@ -68,6 +68,7 @@ pub enum Asked {
     Quality(String),
     Exact,
     Near(f64),
+    Exclude(String),
 }
 
 #[derive(Args)]
@@ -96,6 +97,11 @@ struct StageFlags {
     /// Drop texts whose sets of shingles have a Jaccard index of T or more; exact, no pair is overlooked.
     #[arg(long, value_name = "T")]
     near: Option<f64>,
+
+    /// Drop texts that are in this file too: the same, near (--exclude-near), or with a run of words of its own
+    /// (--overlap). `duplicate_of` says which row of which file.
+    #[arg(long, value_name = "FILE")]
+    exclude: Vec<String>,
 }
 
 /// The stages in the order of the command line.
@@ -114,11 +120,13 @@ impl Args for Stages {
 impl FromArgMatches for Stages {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut all: Vec<(usize, Asked)> = Vec::new();
-        all.extend(each(matches, "from", Asked::From));
+        // Nothing can be done with rows before they are there.
+        all.extend(each(matches, "from", Asked::From).map(|(_, from)| (0, from)));
         all.extend(each(matches, "sql", Asked::Sql));
         all.extend(each(matches, "condition", Asked::Where));
         all.extend(each(matches, "quality", Asked::Quality));
         all.extend(each(matches, "near", Asked::Near));
+        all.extend(each(matches, "exclude", Asked::Exclude));
         if matches.get_flag("exact") {
             all.extend(
                 matches.indices_of("exact").into_iter().flatten().map(|at| (at, Asked::Exact)),
@@ -164,6 +172,27 @@ pub struct HowFlags {
     /// What a shingle is: words:N, chars:N, or both, characters then for scripts without spaces.
     #[arg(long, value_name = "LIST", default_value = "words:3,chars:5", value_parser = Shingles::parse)]
     pub shingles: Shingles,
+
+    /// The Jaccard index from which a text is too near an excluded one.
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    pub exclude_near: f64,
+
+    /// How many words in a row, or characters, an excluded text must not share; none: any.
+    #[arg(long, value_name = "LIST", default_value = "words:13,chars:25", value_parser = Overlap::parse)]
+    pub overlap: Overlap,
+}
+
+/// The runs of words that must not be shared; none if they do not matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Overlap(pub Option<Shingles>);
+
+impl Overlap {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => Shingles::parse(text).map(|runs| Self(Some(runs))),
+        }
+    }
 }
 
 fn memory(text: &str) -> Result<usize, String> {

@@ -8,9 +8,11 @@ use seval_core::provenance::Stage as History;
 use seval_core::select::Stage;
 use seval_core::select::duplicates::Duplicates;
 use seval_core::select::exact::{AllOfEach, FirstOfEach};
+use seval_core::select::exclude::Exclude;
 use seval_core::select::import::Import;
 use seval_core::select::keep::Keep;
-use seval_core::select::near_duplicates::{Likeness, NearDuplicates};
+use seval_core::select::near_duplicates::NearDuplicates;
+use seval_core::select::reader::Likeness;
 use seval_core::select::rowwise::Rowwise;
 use seval_core::select::texts::TextColumn;
 use seval_core::select::whole::{Decide, Whole};
@@ -49,28 +51,20 @@ pub fn stages(flags: &Flags, inputs: Inputs, history: &mut History) -> Result<(R
         threads: flags.shared.threads(),
         memory: flags.memory << 20,
     };
-    let mut asked = flags.stages.0.as_slice();
-    let mut stages: Stages = Vec::new();
-    let rows = match asked.split_first() {
-        Some((Asked::From(name), rest)) => {
-            asked = rest;
-            stages.push(Box::new(Import { importer: name.clone() }));
-            imported(flags, name, inputs.rows, &engine, history)?
+    let asked = &flags.stages.0;
+    let rows = match asked.first() {
+        Some(Asked::From(name)) => imported(flags, name, inputs.rows, &engine, history)?,
+        _ => {
+            let options = input::Options { columns: columns(flags), ..Default::default() };
+            input::read(inputs.rows, &options)?
         }
-        _ => input::read(
-            inputs.rows,
-            &input::Options { columns: columns(flags), ..Default::default() },
-        )?,
     };
-    if asked.iter().any(|asked| matches!(asked, Asked::Exact | Asked::Near(_)))
-        && flags.how.text == "prompt"
-    {
+    let compares = |asked: &Asked| matches!(asked, Asked::Exact | Asked::Near(_));
+    if flags.how.text == "prompt" && asked.iter().any(compares) {
         Contract::refuse_answered(&rows.schema)?;
     }
-    for asked in asked {
-        stages.push(stage(flags, asked, &engine, history)?);
-    }
-    Ok((rows, stages))
+    let stages = asked.iter().map(|asked| stage(flags, asked, &engine, history));
+    Ok((rows, stages.collect::<Result<_>>()?))
 }
 
 /// The columns to read, where no query may look at others.
@@ -99,10 +93,7 @@ fn stage(
     let (how, engine) = (&flags.how, engine.clone());
     let text = TextColumn(how.text.clone());
     Ok(match asked {
-        Asked::From(_) => {
-            return Err(Error::usage("--from", "an import is the first stage")
-                .hint("put it before the others"));
-        }
+        Asked::From(name) => Box::new(Import { importer: name.clone() }),
         Asked::Sql(statement) => Box::new(Sql { statement: statement.clone(), engine }),
         Asked::Where(condition) => Box::new(Where { condition: condition.clone(), engine }),
         Asked::Quality(name) => {
@@ -118,6 +109,17 @@ fn stage(
         }
         Asked::Exact => {
             whole(flags, Duplicates::new(AllOfEach::new(how.same), text, how.keep.clone()))
+        }
+        Asked::Exclude(file) => {
+            let sources = input::sources(std::slice::from_ref(file))?;
+            if sources.iter().any(|source| matches!(source, Source::Stdin)) {
+                return Err(
+                    Error::usage("--exclude", "standard input is read once").hint("name a file")
+                );
+            }
+            history.inputs.extend(input::hashes(&sources)?);
+            let likeness = likeness(flags, how.exclude_near);
+            whole(flags, Exclude::new(text, sources, likeness, how.overlap.0)?)
         }
         Asked::Near(threshold) => {
             let likeness = likeness(flags, *threshold);

@@ -3,164 +3,26 @@
 use super::clusters::Clusters;
 use super::duplicates::Find;
 use super::ledger::StageLedger;
-use super::near::{Block, Collecting, Counting, Limits, Near, Threshold};
-use super::normal::Normal;
-use super::shingle::{Cuts, Cutter, Shingles};
+use super::near::Near;
+use super::reader::{Likeness, Reader};
 use super::texts::Texts;
-use crate::{Error, Result};
+use crate::Result;
 use arrow::array::RecordBatch;
-use rayon::prelude::*;
-
-/// Rows that one thread cuts at a time.
-const PART: usize = 256;
-
-/// How texts are cut and compared.
-#[derive(Clone, Copy, Debug)]
-pub struct Likeness {
-    /// The least Jaccard index.
-    pub threshold: f64,
-    /// The form that is compared.
-    pub normal: Normal,
-    /// What a shingle is.
-    pub shingles: Shingles,
-    /// Bytes of memory, about.
-    pub memory: usize,
-}
-
-impl Likeness {
-    /// The threshold, or what is wrong with it.
-    pub fn threshold(&self, flag: &str) -> Result<Threshold> {
-        Threshold::new(self.threshold).ok_or_else(|| {
-            Error::usage(flag, format!("{} is not above 0 and at most 1", self.threshold))
-                .hint("a Jaccard index, such as 0.8")
-        })
-    }
-
-    /// The shingles of every text of some batches, in order and in parts.
-    pub fn cut(&self, batches: &[(Texts<'_>, &RecordBatch)]) -> Vec<Cuts> {
-        let rows: Vec<(&Texts<'_>, usize)> = batches
-            .iter()
-            .flat_map(|(texts, batch)| (0..batch.num_rows()).map(move |row| (texts, row)))
-            .collect();
-        let cut = |rows: &[(&Texts<'_>, usize)]| {
-            let mut cutter = Cutter::new(self.normal, self.shingles);
-            let mut cuts = Cuts::default();
-            for (texts, row) in rows {
-                match texts.get(*row) {
-                    Some(text) => cutter.cut(&text, texts.language(*row), &mut cuts),
-                    None => cuts.push_none(),
-                }
-            }
-            cuts
-        };
-        rows.par_chunks(PART).map(cut).collect()
-    }
-}
 
 /// Finds near duplicates.
 pub struct NearDuplicates {
-    likeness: Likeness,
-    threshold: Threshold,
-    state: State,
-}
-
-enum State {
-    /// The first reading: the shingles of all texts so far, as long as they are few.
-    Gathering(Gathered),
-    /// They were too many to be kept: the texts are cut again to count them, and once more to collect them.
-    Counting(Counting),
-    Collecting(Collecting),
-    Found(Near),
-}
-
-impl State {
-    /// While one state becomes another.
-    fn none() -> Self {
-        Self::Gathering(Gathered::default())
-    }
-}
-
-#[derive(Default)]
-struct Gathered {
-    /// None once they are too many.
-    cuts: Option<Vec<(u32, Cuts)>>,
-    /// Shingles, of texts of so many bytes.
-    shingles: u64,
-    cut_bytes: u64,
-    /// Bytes of all texts.
-    bytes: u64,
-}
-
-impl Gathered {
-    /// Shingles of all texts, about.
-    fn expected(&self) -> u64 {
-        let rate = self.shingles as f64 / self.cut_bytes.max(1) as f64;
-        (rate * self.bytes as f64) as u64 + 1
-    }
+    least: f64,
+    /// None once all rows are read.
+    reader: Option<Reader>,
+    found: Option<Near>,
 }
 
 impl NearDuplicates {
     /// Near duplicates of that likeness.
     pub fn new(likeness: Likeness) -> Result<Self> {
-        let threshold = likeness.threshold("--near")?;
-        let gathered = Gathered { cuts: Some(Vec::new()), ..Gathered::default() };
-        Ok(Self { likeness, threshold, state: State::Gathering(gathered) })
+        let reader = Reader::new(likeness, "--near")?;
+        Ok(Self { least: likeness.threshold, reader: Some(reader), found: None })
     }
-
-    fn counting(&self, shingles: u64) -> Counting {
-        Counting::new(self.threshold, Limits { shingles, memory: self.likeness.memory })
-    }
-
-    /// The state of that reading.
-    fn enter(&mut self, reading: usize) {
-        let state = std::mem::replace(&mut self.state, State::none());
-        self.state = match (state, reading) {
-            (State::Gathering(gathered), 1) => State::Counting(self.counting(gathered.expected())),
-            (State::Counting(counting), 2) => State::Collecting(counting.finish()),
-            (state, _) => state,
-        };
-    }
-
-    /// Keeps the shingles of a first reading's texts, if there is room.
-    fn gather(&mut self, row: usize, batches: &[(Texts<'_>, &RecordBatch)]) {
-        let State::Gathering(gathered) = &mut self.state else { return };
-        let bytes = batches.iter().flat_map(|(texts, batch)| {
-            (0..batch.num_rows()).filter_map(|row| texts.get(row)).map(|text| text.len() as u64)
-        });
-        let bytes: u64 = bytes.sum();
-        gathered.bytes += bytes;
-        let Some(kept) = &mut gathered.cuts else { return };
-        let cuts = self.likeness.cut(batches);
-        gathered.shingles += cuts.iter().map(|cuts| cuts.shingles() as u64).sum::<u64>();
-        gathered.cut_bytes += bytes;
-        kept.extend((row as u32..).step_by(PART).zip(cuts));
-        if gathered.shingles * 8 > self.likeness.memory as u64 / 4 {
-            gathered.cuts = None;
-        }
-    }
-
-    /// The sets of texts whose shingles were all kept.
-    fn collect(&self, cuts: Vec<(u32, Cuts)>, shingles: u64) -> Result<Collecting> {
-        let mut counting = self.counting(shingles);
-        cuts.iter().for_each(|(_, cuts)| counting.count(cuts));
-        let mut collecting = counting.finish();
-        let mut cuts = cuts.into_iter();
-        loop {
-            // A few at a time, so that the memory of these is free for the sets.
-            let part: Vec<_> = cuts.by_ref().take(PART).collect();
-            if part.is_empty() {
-                return Ok(collecting);
-            }
-            add(&mut collecting, &part)?;
-        }
-    }
-}
-
-/// Takes the texts in that may be near another.
-fn add(collecting: &mut Collecting, cuts: &[(u32, Cuts)]) -> Result<()> {
-    let candidates = |(row, cuts): &(u32, Cuts)| collecting.candidates(*row, cuts);
-    let blocks: Vec<Block> = cuts.par_iter().map(candidates).collect();
-    blocks.iter().try_for_each(|block| collecting.add(block))
 }
 
 impl Find for NearDuplicates {
@@ -169,14 +31,11 @@ impl Find for NearDuplicates {
     }
 
     fn reason(&self) -> String {
-        format!("near another row (Jaccard index of {} or more)", self.likeness.threshold)
+        format!("near another row (Jaccard index of {} or more)", self.least)
     }
 
     fn readings(&self) -> usize {
-        match &self.state {
-            State::Gathering(Gathered { cuts: Some(_), .. }) => 1,
-            _ => 3,
-        }
+        self.reader.as_ref().map_or(1, Reader::readings)
     }
 
     fn read(
@@ -185,40 +44,24 @@ impl Find for NearDuplicates {
         row: usize,
         batches: &[(Texts<'_>, &RecordBatch)],
     ) -> Result<()> {
-        if reading == 0 {
-            self.gather(row, batches);
-            return Ok(());
+        match &mut self.reader {
+            Some(reader) => reader.read(reading, row, batches),
+            None => Ok(()),
         }
-        self.enter(reading);
-        let cuts = self.likeness.cut(batches);
-        match &mut self.state {
-            State::Counting(counting) => cuts.iter().for_each(|cuts| counting.count(cuts)),
-            State::Collecting(collecting) => {
-                add(collecting, &(row as u32..).step_by(PART).zip(cuts).collect::<Vec<_>>())?;
-            }
-            State::Gathering(_) | State::Found(_) => {}
-        }
-        Ok(())
     }
 
     fn clusters(&mut self, rows: usize, _: &StageLedger) -> Result<Clusters> {
-        let collecting = match std::mem::replace(&mut self.state, State::none()) {
-            State::Gathering(Gathered { cuts: Some(cuts), shingles, .. }) => {
-                self.collect(cuts, shingles)?
-            }
-            State::Collecting(collecting) => collecting,
-            _ => return Ok(Clusters::new(rows)),
-        };
-        let mut near = collecting.clusters(rows)?;
+        let Some(reader) = self.reader.take() else { return Ok(Clusters::new(rows)) };
+        let mut near = reader.finish()?.clusters(rows)?;
         let clusters = std::mem::take(&mut near.clusters);
-        self.state = State::Found(near);
+        self.found = Some(near);
         Ok(clusters)
     }
 
     fn similarities(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {
-        match &mut self.state {
-            State::Found(near) => near.similarities(pairs),
-            _ => Ok(vec![1.0; pairs.len()]),
+        match &mut self.found {
+            Some(near) => near.similarities(pairs),
+            None => Ok(vec![1.0; pairs.len()]),
         }
     }
 }

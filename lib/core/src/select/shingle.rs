@@ -136,6 +136,16 @@ impl Cutter {
         cuts.ends.push(cuts.hashes.len());
     }
 
+    /// The shingles of a text that has enough tokens for one.
+    pub fn full_runs(&mut self, text: &str, language: Option<&str>) -> Vec<u64> {
+        let size = self.tokenise(text, language);
+        let mut all = Vec::new();
+        if self.tokens.len() >= size {
+            runs(&self.tokens, size, &mut all);
+        }
+        all
+    }
+
     /// The hashes of the text's tokens in order: words, or characters.
     pub fn tokens(&mut self, text: &str, language: Option<&str>) -> &[u64] {
         self.tokenise(text, language);
