@@ -1,8 +1,13 @@
 //! Selection: stages that keep or drop rows, in the order given. Every dropped row has a reason; rows read
 //! are rows kept and rows dropped, at every stage.
 
+pub mod choose;
+pub mod draw;
 pub mod exact;
 pub mod import;
+pub mod items;
+pub mod quota;
+pub mod small_set;
 
 use crate::output::{self, Writer};
 use crate::plain::with_columns;
