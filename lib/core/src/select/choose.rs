@@ -124,8 +124,7 @@ mod tests {
         let items: Vec<Item> =
             (0..90).map(|at| Item { difficulty: difficulty(at), ..Item::default() }).collect();
         let keys: Vec<u64> = (0..90).map(|at| at * 7919).collect();
-        let chosen =
-            |high, low, seed| super::mix(&items, &keys, Mix { high, low, threshold: 0.5 }, seed);
+        let chosen = |high, low, seed| mix(&items, &keys, Mix { high, low, threshold: 0.5 }, seed);
         let kept = |chosen: &Chosen, of: usize| {
             chosen.choices.iter().skip(of).step_by(3).filter(|choice| **choice == Keep).count()
         };
