@@ -13,8 +13,17 @@ pub struct Draws {
 impl Draws {
     /// The draws for `purpose` (a template's name, say) on the row `row` (its prompt_id).
     pub fn new(seed: u64, purpose: &str, row: &str) -> Self {
+        Self::of_bytes(seed, purpose, row.as_bytes())
+    }
+
+    /// The draws for `purpose` on what has the hash `key`.
+    pub fn of_key(seed: u64, purpose: &str, key: u64) -> Self {
+        Self::of_bytes(seed, purpose, &key.to_le_bytes())
+    }
+
+    fn of_bytes(seed: u64, purpose: &str, row: &[u8]) -> Self {
         let key = xxh3_64_with_seed(purpose.as_bytes(), seed);
-        Self { key: xxh3_64_with_seed(row.as_bytes(), key), drawn: 0 }
+        Self { key: xxh3_64_with_seed(row, key), drawn: 0 }
     }
 
     /// A uniform number below `bound`; 0 if `bound` is 0.

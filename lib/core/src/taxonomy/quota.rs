@@ -3,6 +3,7 @@
 use super::Taxonomy;
 use crate::expand::Chosen;
 use crate::random::Draws;
+use crate::select::quota::share;
 use std::collections::BTreeMap;
 
 /// How many base prompts are wanted in each language; without either, all there are.
@@ -115,34 +116,6 @@ impl Taxonomy {
     }
 }
 
-/// `total` in proportion to `weights`, none over its room: whole numbers by the largest remainder. What
-/// one has no room for goes to the others.
-fn share(total: usize, weights: &[f64], rooms: &[usize]) -> Vec<usize> {
-    let mut parts = vec![0; weights.len()];
-    let mut open: Vec<usize> = (0..weights.len()).filter(|&at| weights[at] > 0.0).collect();
-    let mut left = total;
-    loop {
-        let sum: f64 = open.iter().map(|&at| weights[at]).sum();
-        let ideal = |at: usize| left as f64 * weights[at] / sum;
-        let full: Vec<usize> =
-            open.iter().copied().filter(|&at| ideal(at) >= rooms[at] as f64).collect();
-        if full.is_empty() {
-            open.iter().for_each(|&at| parts[at] = ideal(at) as usize);
-            let rest = left - open.iter().map(|&at| parts[at]).sum::<usize>();
-            let remainder = |at: &usize| ideal(*at) - parts[*at] as f64;
-            let mut by_remainder = open.clone();
-            by_remainder.sort_by(|a, b| remainder(b).total_cmp(&remainder(a)));
-            by_remainder.into_iter().take(rest).for_each(|at| parts[at] += 1);
-            return parts;
-        }
-        for at in full {
-            parts[at] = rooms[at];
-            left -= rooms[at];
-            open.retain(|&other| other != at);
-        }
-    }
-}
-
 /// 0 to `count` - 1 in an order that is drawn.
 fn shuffled(count: usize, draws: &mut Draws) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
@@ -155,18 +128,6 @@ fn shuffled(count: usize, draws: &mut Draws) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_whole_and_exact() {
-        const ANY: usize = usize::MAX;
-        assert_eq!(share(10, &[1.0, 1.0, 1.0], &[ANY; 3]), [4, 3, 3]);
-        assert_eq!(share(10, &[3.0, 1.0, 0.0], &[ANY; 3]), [8, 2, 0]);
-        assert_eq!(share(10, &[1.0, 1.0, 1.0], &[1, ANY, ANY]), [1, 5, 4]);
-        assert_eq!(share(10, &[1.0, 1.0], &[2, 3]), [2, 3]);
-        // SPEC §1.3: the dimensions of S-Eval's small set, but for the excess taken off Hate Speech.
-        let full = [2348.0, 1002.0, 1342.0, 1002.0, 1000.0, 1097.0, 1193.0, 1016.0];
-        assert_eq!(share(1000, &full, &[ANY; 8]), [235, 100, 134, 100, 100, 110, 119, 102]);
-    }
 
     #[test]
     fn a_total_goes_down_the_tree_by_weight() {
