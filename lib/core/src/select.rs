@@ -1,8 +1,10 @@
 //! Selection: stages that keep or drop rows, in the order given. Every dropped row has a reason; rows read
 //! are rows kept and rows dropped, at every stage.
 
+pub mod diverse;
 pub mod exact;
 pub mod import;
+pub mod sets;
 
 use crate::output::{self, Writer};
 use crate::plain::with_columns;
