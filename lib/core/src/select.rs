@@ -5,6 +5,7 @@ pub mod diverse;
 pub mod exact;
 pub mod import;
 pub mod sets;
+pub mod text_diversity;
 
 use crate::output::{self, Writer};
 use crate::plain::with_columns;

@@ -44,11 +44,36 @@ pub trait Similarity: Sync {
     /// where that is more.
     fn raise(&self, nearest: &mut [i32], chosen: &[usize]);
 
-    /// For each candidate, the sum over all items of how far it would raise `nearest`.
-    fn gains(&self, nearest: &[i32], candidates: &[usize]) -> Vec<u64>;
+    /// For each candidate, the sum over all items of how far it would raise the nearest similarity.
+    fn gains(&self, cover: &Cover, candidates: &[usize]) -> Vec<u64>;
 
-    /// At least the gain of `candidate` where every `nearest` is 0 or more, cheap to find.
+    /// At least the gain of `candidate` before anything is chosen, cheap to find.
     fn most(&self, candidate: usize) -> u64;
+}
+
+/// How well the chosen items stand for all items.
+pub struct Cover {
+    /// The similarity of each item to the nearest chosen one, or 0.
+    nearest: Vec<i32>,
+    /// All that raised it, in order.
+    raises: Vec<Raise>,
+    /// The gain of each item when it was last computed, and how many raises there had been.
+    gains: Vec<Option<(u64, usize)>>,
+}
+
+/// The nearest similarity of an item went up.
+#[derive(Clone, Copy)]
+struct Raise {
+    item: usize,
+    from: i32,
+    to: i32,
+}
+
+impl Raise {
+    /// What a candidate of this similarity to the item can no longer gain.
+    fn loss(&self, similarity: i32) -> u64 {
+        (similarity.clamp(self.from, self.to) - self.from) as u64
+    }
 }
 
 /// How items are chosen.
@@ -99,8 +124,9 @@ pub fn choose(method: Method, similarity: &dyn Similarity, items: &Items) -> Vec
             picks
         }
         Method::FacilityLocation => {
-            let nearest = vec![0; similarity.items()];
-            greedy(&mut FacilityLocation { similarity, nearest }, items)
+            let n = similarity.items();
+            let cover = Cover { nearest: vec![0; n], raises: Vec::new(), gains: vec![None; n] };
+            greedy(&mut FacilityLocation { similarity, cover }, items)
         }
     }
 }
@@ -111,7 +137,7 @@ trait Objective {
     fn most(&self, item: usize) -> u64;
 
     /// What each of the items is worth now.
-    fn values(&self, items: &[usize]) -> Vec<u64>;
+    fn values(&mut self, items: &[usize]) -> Vec<u64>;
 
     /// The item is chosen.
     fn take(&mut self, item: usize);
@@ -127,7 +153,7 @@ impl Objective for KCenter<'_> {
         (i64::from(ONE) - i64::from(self.nearest[item])) as u64
     }
 
-    fn values(&self, items: &[usize]) -> Vec<u64> {
+    fn values(&mut self, items: &[usize]) -> Vec<u64> {
         items.iter().map(|&item| self.most(item)).collect()
     }
 
@@ -138,7 +164,7 @@ impl Objective for KCenter<'_> {
 
 struct FacilityLocation<'a> {
     similarity: &'a dyn Similarity,
-    nearest: Vec<i32>,
+    cover: Cover,
 }
 
 impl Objective for FacilityLocation<'_> {
@@ -146,14 +172,31 @@ impl Objective for FacilityLocation<'_> {
         self.similarity.most(item)
     }
 
-    fn values(&self, items: &[usize]) -> Vec<u64> {
-        self.similarity.gains(&self.nearest, items)
+    fn values(&mut self, items: &[usize]) -> Vec<u64> {
+        let gains = self.similarity.gains(&self.cover, items);
+        for (&item, &gain) in items.iter().zip(&gains) {
+            self.cover.gains[item] = Some((gain, self.cover.raises.len()));
+        }
+        gains
     }
 
     fn take(&mut self, item: usize) {
-        self.similarity.raise(&mut self.nearest, &[item]);
+        let Cover { nearest, raises, gains } = &mut self.cover;
+        let before = nearest.clone();
+        self.similarity.raise(nearest, &[item]);
+        if raises.len() > MOST_RAISES * nearest.len() {
+            raises.clear();
+            gains.fill(None);
+        }
+        let both = before.into_iter().zip(nearest).enumerate();
+        let raise = both.map(|(item, (from, to))| Raise { item, from, to: *to });
+        raises.extend(raise.filter(|raise| raise.from < raise.to));
     }
 }
+
+/// How many raises are kept, for each item. Each item's similarity is raised about as often as the
+/// logarithm of what is chosen says, so that this is seldom reached.
+const MOST_RAISES: usize = 16;
 
 /// How many values are computed at once: at first, and at most. Twice as many each time, so that at most
 /// half of them were not needed, and threads have something to share.

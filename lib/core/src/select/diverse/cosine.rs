@@ -1,6 +1,6 @@
 //! Cosine similarity of vectors, by blocks of plain products.
 
-use super::{ONE, Similarity};
+use super::{Cover, ONE, Raise, Similarity};
 use rayon::prelude::*;
 
 /// Vectors of length 1. A vector of zeros, or with a number that is not finite, has no direction: such
@@ -52,19 +52,18 @@ impl Cosine {
         others: &[usize],
         mut visit: impl FnMut(usize, usize, i32),
     ) {
-        let (fours, rest) = others.as_chunks::<4>();
-        for (block, four) in fours.iter().enumerate() {
-            let four = four.map(|other| self.row(other));
-            for (at, row) in rows.chunks_exact(self.width).enumerate() {
-                for (other, product) in products(row, four).into_iter().enumerate() {
-                    visit(at, 4 * block + other, similarity(product));
+        let n = rows.len() / self.width;
+        for (start, others) in (0..).step_by(BLOCK).zip(others.chunks(BLOCK)) {
+            for first in (0..n).step_by(4) {
+                // At the end a row may come again, and is not looked at.
+                let row = |at: usize| &rows[(first + at).min(n - 1) * self.width..][..self.width];
+                let four = [row(0), row(1), row(2), row(3)];
+                for (other, &item) in others.iter().enumerate() {
+                    let products = products(self.row(item), four);
+                    for (at, product) in products.into_iter().enumerate().take(n - first) {
+                        visit(first + at, start + other, similarity(product));
+                    }
                 }
-            }
-        }
-        for (other, &item) in rest.iter().enumerate() {
-            for (at, row) in rows.chunks_exact(self.width).enumerate() {
-                let [product] = products(row, [self.row(item)]);
-                visit(at, 4 * fours.len() + other, similarity(product));
             }
         }
     }
@@ -74,19 +73,69 @@ fn similarity(product: f32) -> i32 {
     (product.clamp(-1.0, 1.0) * ONE as f32) as i32
 }
 
-/// The inner products of `row` with each of N others of its length.
-fn products<const N: usize>(row: &[f32], others: [&[f32]; N]) -> [f32; N] {
+/// The inner products of `row` with each of four others of its length.
+fn products(row: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
     let row = row.as_chunks::<LANES>().0;
-    let others = others.map(|other| &other.as_chunks::<LANES>().0[..row.len()]);
-    let mut sums = [[0.0; LANES]; N];
+    // Cut to one length here, so that no length is checked in the loop.
+    let n = row.len();
+    let a = &a.as_chunks::<LANES>().0[..n];
+    let b = &b.as_chunks::<LANES>().0[..n];
+    let c = &c.as_chunks::<LANES>().0[..n];
+    let d = &d.as_chunks::<LANES>().0[..n];
+    let mut sums = [[0.0; LANES]; 4];
     for (at, row) in row.iter().enumerate() {
-        for (sums, other) in sums.iter_mut().zip(others) {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum += row[lane] * other[at][lane];
+        for (sums, other) in sums.iter_mut().zip([&a[at], &b[at], &c[at], &d[at]]) {
+            for lane in 0..LANES {
+                sums[lane] += row[lane] * other[lane];
             }
         }
     }
-    sums.map(|lanes| lanes.iter().sum())
+    [total(&sums[0]), total(&sums[1]), total(&sums[2]), total(&sums[3])]
+}
+
+/// The sum of the lanes. Inlined, it would have the compiler transpose all that is multiplied, which
+/// takes twice as long.
+#[inline(never)]
+fn total(&[a, b, c, d, e, f, g, h]: &[f32; LANES]) -> f32 {
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
+}
+
+impl Cosine {
+    /// The gains of `candidates`, from all items.
+    fn whole_gains(&self, nearest: &[i32], candidates: &[usize]) -> Vec<u64> {
+        let none = || vec![0; candidates.len()];
+        let rows = self.rows.par_chunks(BLOCK * self.width);
+        let add = |mut gains: Vec<u64>, (nearest, rows): (&[i32], &[f32])| {
+            self.similarities(rows, candidates, |at, candidate, similarity| {
+                gains[candidate] += similarity.saturating_sub(nearest[at]).max(0) as u64;
+            });
+            gains
+        };
+        let both = |mut a: Vec<u64>, b: Vec<u64>| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+            a
+        };
+        nearest.par_chunks(BLOCK).zip(rows).fold(none, add).reduce(none, both)
+    }
+
+    /// What up to four candidates lost to raises. Of each: how many of the raises its gain knows of, in
+    /// ascending order, and the candidate.
+    fn losses(&self, raises: &[Raise], four: &[(usize, usize, usize)]) -> [u64; 4] {
+        let of = |at: usize| four[at.min(four.len() - 1)];
+        let rows = [0, 1, 2, 3].map(|at| self.row(of(at).1));
+        let seen = [0, 1, 2, 3].map(|at| of(at).0 - of(0).0);
+        let loss = |mut losses: [u64; 4], (at, raise): (usize, &Raise)| {
+            for (other, product) in products(self.row(raise.item), rows).into_iter().enumerate() {
+                if at >= seen[other] {
+                    losses[other] += raise.loss(similarity(product));
+                }
+            }
+            losses
+        };
+        let both = |a: [u64; 4], b: [u64; 4]| [0, 1, 2, 3].map(|at| a[at] + b[at]);
+        let raises = raises[of(0).0..].par_iter().enumerate().with_min_len(BLOCK);
+        raises.fold(|| [0; 4], loss).reduce(|| [0; 4], both)
+    }
 }
 
 impl Similarity for Cosine {
@@ -107,20 +156,30 @@ impl Similarity for Cosine {
         });
     }
 
-    fn gains(&self, nearest: &[i32], candidates: &[usize]) -> Vec<u64> {
-        let none = || vec![0; candidates.len()];
-        let rows = self.rows.par_chunks(BLOCK * self.width);
-        let add = |mut gains: Vec<u64>, (nearest, rows): (&[i32], &[f32])| {
-            self.similarities(rows, candidates, |at, candidate, similarity| {
-                gains[candidate] += similarity.saturating_sub(nearest[at]).max(0) as u64;
-            });
-            gains
-        };
-        let both = |mut a: Vec<u64>, b: Vec<u64>| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-            a
-        };
-        nearest.par_chunks(BLOCK).zip(rows).fold(none, add).reduce(none, both)
+    fn gains(&self, cover: &Cover, candidates: &[usize]) -> Vec<u64> {
+        let mut gains = vec![0; candidates.len()];
+        // Products with the items raised since, or with all where these are fewer.
+        let (mut whole, mut since) = (Vec::new(), Vec::new());
+        for (at, &candidate) in candidates.iter().enumerate() {
+            match cover.gains[candidate] {
+                Some((gain, seen)) if cover.raises.len() - seen < self.items() => {
+                    gains[at] = gain;
+                    since.push((seen, candidate, at));
+                }
+                _ => whole.push((candidate, at)),
+            }
+        }
+        let items: Vec<usize> = whole.iter().map(|&(candidate, _)| candidate).collect();
+        for ((_, at), gain) in whole.into_iter().zip(self.whole_gains(&cover.nearest, &items)) {
+            gains[at] = gain;
+        }
+        since.sort_unstable();
+        let losses: Vec<[u64; 4]> =
+            since.par_chunks(4).map(|four| self.losses(&cover.raises, four)).collect();
+        for (&(.., at), loss) in since.iter().zip(losses.as_flattened()) {
+            gains[at] -= loss;
+        }
+        gains
     }
 
     fn most(&self, _: usize) -> u64 {

@@ -1,11 +1,10 @@
 //! Jaccard similarity of sets, by an inverted index: only the items that share a key with the one in hand
 //! are looked at.
 
-use super::{ONE, Similarity};
+use super::{Cover, ONE, Raise, Similarity};
 use crate::select::sets::Sets;
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// An index of sets. Sets with no key are all the same, and share nothing with the others.
@@ -88,42 +87,91 @@ impl Jaccard {
         }
     }
 
-    /// Visits the items in `range` that share a key with `item`, and itself, with their similarity.
-    fn neighbours(
+    /// Similarity of two items.
+    fn pair(&self, a: usize, b: usize) -> i32 {
+        if a == b {
+            return ONE;
+        }
+        let mut shared = 0;
+        let mut rest = self.keys.get(b);
+        for key in self.keys.get(a) {
+            while let Some((other, after)) = rest.split_first().filter(|(other, _)| *other <= key) {
+                if other == key {
+                    shared += self.weights[*key as usize];
+                }
+                rest = after;
+            }
+        }
+        self.similarity(a, b, shared)
+    }
+
+    /// Similarity of two items that share so many keys.
+    fn similarity(&self, a: usize, b: usize, shared: u32) -> i32 {
+        let shared = f64::from(shared);
+        let either = f64::from(self.sizes[a]) + f64::from(self.sizes[b]) - shared;
+        (shared / either * f64::from(ONE)) as i32
+    }
+
+    /// Whether so many pairs with `item` cost less than a visit of all that share a key with it.
+    fn pairs_are_cheaper(&self, item: usize, pairs: usize) -> bool {
+        let keys = self.keys.get(item);
+        let visit: usize = keys.iter().map(|&key| self.items.get(key as usize).len()).sum();
+        pairs * (keys.len() + self.items.entries.len() / self.sizes.len()) < visit
+    }
+
+    /// Finds the items, of those from `start` on that `nearest` is of, that are more similar to `item`
+    /// than `nearest` says: their places in `nearest`, with their similarity.
+    fn closer<'a>(
         &self,
         item: usize,
-        range: &Range<usize>,
-        counts: &mut Counts,
-        mut visit: impl FnMut(usize, i32),
-    ) {
-        let whole = *range == (0..self.sizes.len());
-        for &key in self.keys.get(item) {
-            let mut list = self.items.get(key as usize);
-            if !whole {
-                list = &list[list.partition_point(|&other| (other as usize) < range.start)..];
-                list = &list[..list.partition_point(|&other| (other as usize) < range.end)];
+        start: usize,
+        nearest: &[i32],
+        found: &'a mut Found,
+    ) -> &'a [(usize, i32)] {
+        let whole = nearest.len() == self.sizes.len();
+        let list = |&key: &u32| {
+            let list = self.items.get(key as usize);
+            if whole {
+                return list;
             }
-            let weight = self.weights[key as usize];
-            for &other in list {
-                let count = &mut counts.shared[other as usize - range.start];
-                if *count == 0 {
-                    counts.touched.push(other);
+            let from = list.partition_point(|&other| (other as usize) < start);
+            let to = list.partition_point(|&other| (other as usize) < start + nearest.len());
+            &list[from..to]
+        };
+        let Found { shared, touched, closer } = found;
+        closer.clear();
+        let mut compare = |at: usize, shared: &mut u32| {
+            let (other, shared) = (at + start, std::mem::take(shared));
+            let similarity = self.similarity(item, other, shared);
+            if similarity > nearest[at] && other != item {
+                closer.push((at, similarity));
+            }
+        };
+        let keys = self.keys.get(item);
+        if keys.iter().map(|key| list(key).len()).sum::<usize>() > nearest.len() / 4 {
+            for key in keys {
+                let weight = self.weights[*key as usize];
+                list(key).iter().for_each(|&other| shared[other as usize - start] += weight);
+            }
+            for (at, shared) in shared.iter_mut().enumerate().filter(|(_, shared)| **shared > 0) {
+                compare(at, shared);
+            }
+        } else {
+            for key in keys {
+                for &other in list(key) {
+                    let shared = &mut shared[other as usize - start];
+                    if *shared == 0 {
+                        touched.push(other as usize - start);
+                    }
+                    *shared += self.weights[*key as usize];
                 }
-                *count += weight;
             }
+            touched.drain(..).for_each(|at| compare(at, &mut shared[at]));
         }
-        for other in counts.touched.drain(..) {
-            let shared = std::mem::take(&mut counts.shared[other as usize - range.start]);
-            if other as usize != item {
-                let shared = u64::from(shared);
-                let both = u64::from(self.sizes[item]) + u64::from(self.sizes[other as usize]);
-                let similarity = shared * ONE as u64 / (both - shared);
-                visit(other as usize, similarity as i32);
-            }
+        if (start..start + nearest.len()).contains(&item) && nearest[item - start] < ONE {
+            closer.push((item - start, ONE));
         }
-        if range.contains(&item) {
-            visit(item, ONE);
-        }
+        closer
     }
 }
 
@@ -160,15 +208,17 @@ impl Merged {
     }
 }
 
-/// What items share with the one in hand; all 0 between uses.
-struct Counts {
+/// Room to find items in.
+struct Found {
+    /// What items share with the one in hand; all 0 between uses.
     shared: Vec<u32>,
-    touched: Vec<u32>,
+    touched: Vec<usize>,
+    closer: Vec<(usize, i32)>,
 }
 
-impl Counts {
+impl Found {
     fn new(items: usize) -> Self {
-        Self { shared: vec![0; items], touched: Vec::new() }
+        Self { shared: vec![0; items], touched: Vec::new(), closer: Vec::new() }
     }
 }
 
@@ -186,32 +236,32 @@ impl Similarity for Jaccard {
 
     fn raise(&self, nearest: &mut [i32], chosen: &[usize]) {
         nearest.par_chunks_mut(BLOCK).enumerate().for_each(|(block, nearest)| {
-            let start = block * BLOCK;
-            let range = start..start + nearest.len();
-            let mut counts = Counts::new(nearest.len());
+            let mut found = Found::new(nearest.len());
             for &item in chosen {
-                self.neighbours(item, &range, &mut counts, |other, similarity| {
-                    let nearest = &mut nearest[other - start];
-                    *nearest = similarity.max(*nearest);
-                });
+                for &(at, similarity) in self.closer(item, block * BLOCK, nearest, &mut found) {
+                    nearest[at] = similarity;
+                }
             }
         });
     }
 
-    fn gains(&self, nearest: &[i32], candidates: &[usize]) -> Vec<u64> {
-        let range = 0..self.items();
-        let gain = |counts: &mut Counts, &candidate: &usize| {
-            let mut gain = 0;
-            self.neighbours(candidate, &range, counts, |other, similarity| {
-                gain += similarity.saturating_sub(nearest[other]).max(0) as u64;
-            });
-            gain
+    fn gains(&self, cover: &Cover, candidates: &[usize]) -> Vec<u64> {
+        let gain = |found: &mut Found, &candidate: &usize| {
+            if let Some((gain, seen)) = cover.gains[candidate] {
+                let raises = &cover.raises[seen..];
+                if self.pairs_are_cheaper(candidate, raises.len()) {
+                    let loss = |raise: &Raise| raise.loss(self.pair(candidate, raise.item));
+                    return gain - raises.iter().map(loss).sum::<u64>();
+                }
+            }
+            let closer = self.closer(candidate, 0, &cover.nearest, found).iter();
+            closer.map(|&(at, similarity)| (similarity - cover.nearest[at]) as u64).sum()
         };
-        candidates.par_iter().map_init(|| Counts::new(self.items()), gain).collect()
+        candidates.par_iter().map_init(|| Found::new(self.items()), gain).collect()
     }
 
     /// Either has at least as many keys as the candidate; so the similarity is at most what they share
-    /// over the candidate's keys.
+    /// over the candidate's keys, and a unit for rounding.
     fn most(&self, candidate: usize) -> u64 {
         let shared = |&key: &u32| {
             let others = self.items.get(key as usize).len() as u64 - 1;
@@ -219,6 +269,6 @@ impl Similarity for Jaccard {
         };
         let shared: u64 = self.keys.get(candidate).iter().map(shared).sum();
         let most = u128::from(shared) * ONE as u128 / u128::from(self.sizes[candidate]);
-        u64::try_from(most).unwrap_or(u64::MAX).saturating_add(ONE as u64)
+        u64::try_from(most).unwrap_or(u64::MAX).saturating_add(shared + ONE as u64)
     }
 }
