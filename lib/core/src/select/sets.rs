@@ -48,8 +48,8 @@ impl Sets {
     }
 }
 
-/// Jaccard similarity of two sets of distinct keys, ascending: what they share over what either has,
-/// 0 to 1. Two empty sets are the same: 1.
+/// Jaccard similarity of two sets of distinct keys, ascending: what they share over what either
+/// has, 0 to 1. Two empty sets are the same: 1.
 pub fn jaccard(a: &[u64], b: &[u64]) -> f64 {
     let (mut at, mut other, mut shared) = (0, 0, 0);
     while at < a.len() && other < b.len() {

@@ -4,8 +4,8 @@
 //! * Self-BLEU (Zhu et al. 2018): how much each text is like the others; lower is more diverse.
 //! * distinct-n (Li et al. 2016): distinct n-grams over all n-grams, and the entropy of n-grams.
 //!
-//! Both depend on how many texts there are: Self-BLEU goes up with each text, distinct-n down. Compare
-//! sets of one size: what was selected with as many drawn at random, say.
+//! Both depend on how many texts there are: Self-BLEU goes up with each text, distinct-n down.
+//! Compare sets of one size: what was selected with as many drawn at random, say.
 //!
 //! Over a [`Similarity`]: coverage, how well what was kept stands for all there was.
 

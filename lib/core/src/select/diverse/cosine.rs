@@ -3,20 +3,22 @@
 use super::{Cover, ONE, Raise, Similarity};
 use rayon::prelude::*;
 
-/// Vectors of length 1. A vector of zeros, or with a number that is not finite, has no direction: such
-/// vectors are like each other and unlike all others.
+/// Vectors of length 1. A vector of zeros, or with a number that is not finite, has no direction:
+/// such vectors are like each other and unlike all others.
 ///
-/// [`raise`](Similarity::raise) costs n · dim multiplications for each chosen item, `gains` as many for
-/// each candidate; so k-center of s items n · s · dim, facility location n · n · dim and more: all pairs
-/// at first, and those of some candidates again at each step. Memory: 4 bytes a number.
+/// K-center of s of n items costs n · s · dim multiplications, and reads all vectors s times.
+/// Facility location costs n · n · dim and a few times more: all pairs at first, and at each step,
+/// for some candidates, the products with the items whose nearest chosen one has changed. Memory: 4
+/// bytes a number.
 pub struct Cosine {
-    /// Numbers of each row: `dim`, one for vectors without direction, and zeros up to a multiple of LANES.
+    /// Numbers of each row: `dim`, one for vectors without direction, and zeros up to a multiple of
+    /// LANES.
     width: usize,
     rows: Vec<f32>,
 }
 
-/// Sums that run side by side in a product. A product is the same whatever it is computed with, on any
-/// machine: the order of its additions is fixed here, and none is fused.
+/// Sums that run side by side in a product. A product is the same whatever it is computed with, on
+/// any machine: the order of its additions is fixed here, and none is fused.
 const LANES: usize = 8;
 
 /// Rows that one thread takes at a time: they stay in its cache.
@@ -45,7 +47,8 @@ impl Cosine {
         &self.rows[item * self.width..][..self.width]
     }
 
-    /// Visits each pair of a row of `rows` and one of `others`, by their places there, with its similarity.
+    /// Visits each pair of a row of `rows` and one of `others`, by their places there, with its
+    /// similarity.
     fn similarities(
         &self,
         rows: &[f32],
@@ -93,8 +96,8 @@ fn products(row: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
     [total(&sums[0]), total(&sums[1]), total(&sums[2]), total(&sums[3])]
 }
 
-/// The sum of the lanes. Inlined, it would have the compiler transpose all that is multiplied, which
-/// takes twice as long.
+/// The sum of the lanes. Inlined, it would have the compiler transpose all that is multiplied,
+/// which takes twice as long.
 #[inline(never)]
 fn total(&[a, b, c, d, e, f, g, h]: &[f32; LANES]) -> f32 {
     ((a + e) + (b + f)) + ((c + g) + (d + h))
@@ -118,8 +121,8 @@ impl Cosine {
         nearest.par_chunks(BLOCK).zip(rows).fold(none, add).reduce(none, both)
     }
 
-    /// What up to four candidates lost to raises. Of each: how many of the raises its gain knows of, in
-    /// ascending order, and the candidate.
+    /// What up to four candidates lost to raises. Of each: how many of the raises its gain knows
+    /// of, in ascending order, and the candidate.
     fn losses(&self, raises: &[Raise], four: &[(usize, usize, usize)]) -> [u64; 4] {
         let of = |at: usize| four[at.min(four.len() - 1)];
         let rows = [0, 1, 2, 3].map(|at| self.row(of(at).1));

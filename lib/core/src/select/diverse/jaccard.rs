@@ -1,5 +1,5 @@
-//! Jaccard similarity of sets, by an inverted index: only the items that share a key with the one in hand
-//! are looked at.
+//! Jaccard similarity of sets, by an inverted index: only the items that share a key with the one
+//! in hand are looked at.
 
 use super::{Cover, ONE, Raise, Similarity};
 use crate::select::sets::Sets;
@@ -9,11 +9,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// An index of sets. Sets with no key are all the same, and share nothing with the others.
 ///
-/// Keys that are in the same items (those of a template that they were all made from, mostly) count as
-/// one key with a weight, and keys of one item are left out. Looking at an item then costs the sum, over
-/// its weighted keys, of the items that have them. Where few items share anything that is next to
-/// nothing; where each of n items shares a key with all others it is n and more.
-/// Memory: at most 8 bytes for each key of each set, 16 more while it is built.
+/// Keys that are in the same items (those of a template that they were all made from, mostly) count
+/// as one key with a weight, and keys of one item are left out. A visit of an item costs the sum,
+/// over its weighted keys, of the items that have them: next to nothing where few items share
+/// anything, m where m items are made from one template. K-center visits each chosen item once.
+/// Facility location visits each item once, and some again at each step: with templates of m items
+/// some n · m steps, and a few times as many. Memory: at most 8 bytes for each key of each set, 16
+/// more while it is built.
 pub struct Jaccard {
     /// Keys of each item's set; 1 for an empty set, whose key is that it is empty.
     sizes: Vec<u32>,
@@ -119,8 +121,8 @@ impl Jaccard {
         pairs * (keys.len() + self.items.entries.len() / self.sizes.len()) < visit
     }
 
-    /// Finds the items, of those from `start` on that `nearest` is of, that are more similar to `item`
-    /// than `nearest` says: their places in `nearest`, with their similarity.
+    /// Finds the items, of those from `start` on that `nearest` is of, that are more similar to
+    /// `item` than `nearest` says: their places in `nearest`, with their similarity.
     fn closer<'a>(
         &self,
         item: usize,
@@ -260,8 +262,8 @@ impl Similarity for Jaccard {
         candidates.par_iter().map_init(|| Found::new(self.items()), gain).collect()
     }
 
-    /// Either has at least as many keys as the candidate; so the similarity is at most what they share
-    /// over the candidate's keys, and a unit for rounding.
+    /// Either has at least as many keys as the candidate; so the similarity is at most what they
+    /// share over the candidate's keys, and a unit for rounding.
     fn most(&self, candidate: usize) -> u64 {
         let shared = |&key: &u32| {
             let others = self.items.get(key as usize).len() as u64 - 1;
