@@ -7,6 +7,7 @@
 pub mod choose;
 pub mod clusters;
 pub mod columns;
+pub mod diverse;
 pub mod draw;
 pub mod duplicates;
 pub mod exact;
@@ -23,9 +24,11 @@ pub mod quota;
 pub mod reader;
 pub mod reasons;
 pub mod rowwise;
+pub mod sets;
 pub mod shingle;
 pub mod small_set;
 pub mod spool;
+pub mod text_diversity;
 pub mod texts;
 pub mod whole;
 
