@@ -1,6 +1,7 @@
 //! Selection: stages that keep or drop rows, in the order given. Every dropped row has a reason; rows read
 //! are rows kept and rows dropped, at every stage.
 
+pub mod cosine;
 pub mod exact;
 pub mod import;
 
