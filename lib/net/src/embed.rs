@@ -235,12 +235,7 @@ fn unpack(text: &str) -> Option<VecDeque<Vec<f32>>> {
     let bytes = STANDARD.decode(packed.f32).ok()?;
     let (words, rest) = bytes.as_chunks::<4>();
     let numbers: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
-    if packed.length == 0
-        || numbers.is_empty()
-        || numbers.len() % packed.length != 0
-        || !rest.is_empty()
-    {
-        return None;
-    }
-    Some(numbers.chunks(packed.length).map(<[f32]>::to_vec).collect())
+    let vectors = numbers.len().checked_div(packed.length)?;
+    let whole = vectors > 0 && vectors * packed.length == numbers.len() && rest.is_empty();
+    whole.then(|| numbers.chunks(packed.length).map(<[f32]>::to_vec).collect())
 }

@@ -85,7 +85,7 @@ pub fn join(vectors: &[f32], dim: usize, threshold: f64, limits: Limits) -> Resu
         let pairs_compared = count * count.saturating_sub(1) / 2;
         return Ok(Joined { roots: clusters.roots(), pairs_compared, recall: None });
     }
-    let pairs_compared = index::join(&rows, &distinct, &mut clusters)?;
+    let pairs_compared = index::join(&rows, &distinct, index::NEIGHBOURS, &mut clusters)?;
     let roots = clusters.roots();
     let recall = index::recall(&rows, &distinct, &roots, limits.sample);
     Ok(Joined { roots, pairs_compared, recall: Some(recall) })

@@ -22,7 +22,8 @@ fn kept(
     journal: Option<Journal>,
 ) -> Vec<Result<Vec<f32>>> {
     let embedder = Embedder::open("m", connection).unwrap();
-    let texts = texts.to_vec().into_iter().map(Ok);
+    let texts = texts.to_vec();
+    let texts = texts.into_iter().map(Ok);
     embed(embedder, Limits { max_connections: 4 }, journal, texts).collect()
 }
 
@@ -126,7 +127,7 @@ fn an_answer_that_lacks_or_breaks_a_vector_is_an_error_that_says_how() {
         (both(item(1, json!([1e-60, 0]))), "`index` 1 of 2 is all zeros"),
         (both(item(1, json!([1, null]))), "holds null in place 1, which is no finite number"),
         (both(item(1, json!([1, "2"]))), "holds \"2\" in place 1, which is no finite number"),
-        (both(item(1, json!([1e39, 1]))), "holds 1e39 in place 0, which is no finite number"),
+        (both(item(1, json!([1e39, 1]))), "holds 1e+39 in place 0, which is no finite number"),
         (both(item(1, json!("AACAPw=="))), "`index` 1 of 2 is no list of numbers"),
         (both(json!({"index": 1})), "`index` 1 of 2 is no list of numbers"),
     ];

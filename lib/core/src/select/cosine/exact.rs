@@ -7,7 +7,7 @@
 use super::Rows;
 use super::clusters::Clusters;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
@@ -79,10 +79,11 @@ impl Block {
     /// The cosines, about, of each row of the block with each of at most [`BLOCK`] others.
     pub fn times(&mut self, rows: &Rows<'_>, others: &[u32]) -> ArrayView2<'_, f32> {
         scale(rows, others, &mut self.right);
-        let right = self.right.slice(s![..others.len(), ..]);
-        let mut cosines = self.cosines.slice_mut(s![.., ..others.len()]);
+        let first = Slice::from(..others.len());
+        let right = self.right.slice_axis(Axis(0), first);
+        let mut cosines = self.cosines.slice_axis_mut(Axis(1), first);
         general_mat_mul(1.0, &self.left, &right.t(), 0.0, &mut cosines);
-        self.cosines.slice(s![.., ..others.len()])
+        self.cosines.slice_axis(Axis(1), first)
     }
 }
 

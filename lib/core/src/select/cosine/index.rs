@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Neighbours that the index is asked for, and looks at as it places a row. A larger cluster holds
 /// together by overlaps.
-const NEIGHBOURS: usize = 64;
+pub const NEIGHBOURS: usize = 64;
 
 /// Decides the levels of the rows, and the sample.
 const SEED: u64 = 0;
@@ -43,13 +43,18 @@ impl Point for Direction<'_> {
 }
 
 /// Joins the pairs that the index finds among the rows in `distinct`; how many it proposed.
-pub fn join(rows: &Rows<'_>, distinct: &[u32], clusters: &mut Clusters) -> Result<u64> {
+pub fn join(
+    rows: &Rows<'_>,
+    distinct: &[u32],
+    neighbours: usize,
+    clusters: &mut Clusters,
+) -> Result<u64> {
     let units: Vec<f32> = distinct.iter().flat_map(|row| rows.unit(*row)).collect();
     let units = distinct.iter().zip(units.chunks_exact(rows.dim));
     let points: Vec<_> = units.map(|(row, unit)| Direction { row: *row, unit }).collect();
     let one = ThreadPoolBuilder::new().num_threads(1).build();
     let one = one.map_err(|error| Error::world("the index", error))?;
-    let builder = Builder::default().seed(SEED).ef_construction(NEIGHBOURS).ef_search(NEIGHBOURS);
+    let builder = Builder::default().seed(SEED).ef_construction(neighbours).ef_search(neighbours);
     let (index, _) = one.install(|| builder.build_hnsw(points.clone()));
     let clusters = Mutex::new(clusters);
     let search = |search: &mut Search, point: &Direction<'_>| {

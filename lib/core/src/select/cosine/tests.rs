@@ -108,8 +108,8 @@ fn clusters_are_those_of_comparing_all_pairs() {
 #[test]
 fn neither_blocks_nor_order_nor_threads_make_a_difference() {
     let mut numbers = Numbers::new("order");
-    let rows = some(&mut numbers, 600, 24);
-    let cosines = (0..600).flat_map(|a| (0..a).map(move |b| (a, b)));
+    let rows = some(&mut numbers, 400, 24);
+    let cosines = (0..400).flat_map(|a| (0..a).map(move |b| (a, b)));
     let cosines = cosines.map(|(a, b)| cosine(&rows[a], &rows[b]));
     let cosines: Vec<f64> = cosines.filter(|cosine| (0.85..0.999).contains(cosine)).collect();
     // Thresholds at which there is a pair, whatever f32 makes of it.
@@ -140,7 +140,7 @@ fn neither_blocks_nor_order_nor_threads_make_a_difference() {
 fn the_index_finds_nearly_all_pairs() {
     let mut numbers = Numbers::new("index");
     let mut rows: Vec<Vec<f32>> = Vec::new();
-    while rows.len() < 4000 {
+    while rows.len() < 2500 {
         let centre = numbers.vector(48);
         // Single rows, pairs, and clusters larger than the index looks at.
         let (size, noise) =
@@ -160,6 +160,25 @@ fn the_index_finds_nearly_all_pairs() {
     let missed = (0..rows.len()).filter(|row| all[*row] != found.roots[*row]).count();
     assert!(missed * 20 < rows.len(), "{missed}");
     assert!(found.pairs_compared < rows.len() as u64 * 64);
+}
+
+#[test]
+fn an_index_that_misses_much_misses_the_same_on_any_number_of_threads() {
+    let mut numbers = Numbers::new("threads");
+    let vectors: Vec<f32> = (0..3000).flat_map(|_| numbers.vector(12)).collect();
+    let rows = super::Rows::new(&vectors, 12, 0.8).unwrap();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (distinct, mut clusters) = rows.distinct();
+        pool.install(|| super::index::join(&rows, &distinct, 3, &mut clusters)).unwrap();
+        clusters.roots()
+    };
+    let first = run(1);
+    assert_ne!(
+        first,
+        joined(&vectors.chunks(12).map(<[f32]>::to_vec).collect::<Vec<_>>(), 0.8, 9999).roots
+    );
+    (0..6).for_each(|more| assert_eq!(run(1 + more), first));
 }
 
 #[test]
