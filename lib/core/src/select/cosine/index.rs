@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Neighbours that the index is asked for, and looks at as it places a row. A larger cluster holds
 /// together by overlaps.
-pub const NEIGHBOURS: usize = 64;
+pub const NEIGHBOURS: usize = 48;
 
 /// Decides the levels of the rows, and the sample.
 const SEED: u64 = 0;
