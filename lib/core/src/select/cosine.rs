@@ -27,7 +27,7 @@ const ROUNDING: f64 = 1e-12;
 pub struct Limits {
     /// The most different vectors of which all pairs are compared. At 384 numbers each, 100,000
     /// take one core a minute, and four times that for twice as many; the index, which one thread
-    /// must build, takes three minutes, and about twice that.
+    /// must build, takes three to four minutes, and about twice that.
     pub exact_rows: usize,
     /// Rows whose neighbours are searched in full beyond that, to see what the index missed.
     pub sample: usize,
