@@ -75,7 +75,8 @@ pub fn shows_examples(chain: &Chain) -> bool {
 /// -o, and nothing else does.
 fn check_places(flags: &Flags) -> Result<()> {
     let generation = &flags.generation;
-    let journal = flags.asking.journal.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let journal =
+        flags.asking.server.journal.as_ref().map(|path| path.to_string_lossy().into_owned());
     let out = flags.output.output.as_deref().unwrap_or("-");
     let asked = [("--rejects", generation.rejects.as_deref()), ("--journal", journal.as_deref())];
     let paid = generation.from_replies.iter().map(|path| ("--from-replies", path.as_str()));

@@ -5,6 +5,8 @@ mod flags;
 mod languages;
 #[path = "../model.rs"]
 mod model;
+#[path = "../server.rs"]
+mod server;
 mod steps;
 
 use flags::Flags;

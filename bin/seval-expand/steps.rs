@@ -244,7 +244,7 @@ impl Generation {
         let elsewhere = flags.generation.emit_requests || !flags.generation.from_replies.is_empty();
         let model = match elsewhere {
             true => Model::named(name)?,
-            false => match Model::open(name, &flags.asking.connection()?)?.as_slice() {
+            false => match Model::open(name, &flags.asking.server.connection()?)?.as_slice() {
                 [model] => model.clone(),
                 _ => return Err(Error::usage(name, "names several models, one is needed")),
             },
@@ -272,7 +272,7 @@ impl Made {
         }
         self.journal = match &self.replies {
             Some(replies) => Some(replies.journal()),
-            None => flags.asking.journal()?,
+            None => flags.asking.server.journal()?,
         };
         let rejects = flags.generation.rejects.as_ref().map(|path| {
             let options = output::Options { path: Some(path.clone()), ..Default::default() };
@@ -281,7 +281,7 @@ impl Made {
         let rules = refusal_rules(flags)?;
         let asking = Asking {
             model,
-            limits: flags.asking.limits(),
+            limits: flags.asking.server.limits(),
             journal: self.journal.clone(),
             settings,
             rules: RefusalRules::parse(&rules.text).map_err(|error| error.at(&rules.place))?,

@@ -2,6 +2,8 @@
 
 #[path = "../model.rs"]
 mod model;
+#[path = "../server.rs"]
+mod server;
 
 use clap::Parser;
 use model::ModelFlags;
@@ -89,7 +91,7 @@ fn run(flags: Flags) -> Result<()> {
     }
     rows.history.push(stage);
     check_journal(&flags)?;
-    let (limits, journal) = (flags.asking.limits(), flags.asking.journal()?);
+    let (limits, journal) = (flags.asking.server.limits(), flags.asking.server.journal()?);
     let (rows, counts) = query(rows, models, limits, journal.clone(), settings(&flags))?;
     let written = output::write(cli::with_progress(rows), &(&flags.output).into());
     journal.as_ref().map_or(Ok(()), Journal::close)?;
@@ -112,7 +114,7 @@ fn models(flags: &Flags, stage: &mut Stage) -> Result<Vec<Model>> {
         return Err(Error::usage("--model", "no model is named")
             .hint("name one with -m, such as -m sim: for a simulated one"));
     }
-    let connection = flags.asking.connection()?;
+    let connection = flags.asking.server.connection()?;
     let mut models: Vec<Model> = Vec::new();
     for spec in &flags.model {
         for model in Model::open(&profile(spec, flags, stage)?, &connection)? {
@@ -154,7 +156,7 @@ fn settings(flags: &Flags) -> Settings {
 
 /// Refuses a journal that would be written over, or over something.
 fn check_journal(flags: &Flags) -> Result<()> {
-    let Some(journal) = &flags.asking.journal else { return Ok(()) };
+    let Some(journal) = &flags.asking.server.journal else { return Ok(()) };
     let mut others = flags.input.files.iter().chain(&flags.output.output);
     match others.find(|other| output::same_place(&journal.to_string_lossy(), other)) {
         None => Ok(()),

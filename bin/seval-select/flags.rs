@@ -1,7 +1,9 @@
 //! The flags of seval-select. The stages keep the order of the command line, which clap's own structs lose.
 
+use crate::server::ServerFlags;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Parser};
 use seval_core::cli::{OutputFlags, SharedFlags};
+use seval_core::select::choose::Mix;
 use seval_core::select::keep::Keep;
 use seval_core::select::normal::Normal;
 use seval_core::select::shingle::Shingles;
@@ -11,14 +13,16 @@ Examples:
   $ seval-select --exact prompts.parquet -o distinct.parquet
   $ seval-select --exact --near 0.8 --rejects lost.parquet prompts.parquet -o kept.parquet
   $ seval-select --where \"language = 'en'\" --near 0.8 --keep longest prompts.parquet -o en.parquet
+  $ seval-select --size 100,300 --by risk_dimension prompts.parquet -o small.parquet
   $ seval-select --from import/s-eval items.jsonl -o imported.parquet
   $ seval-select --list
 
 Stages run in the order given, each on what the one before let pass.
 Order and memory: rows come out in the order they go in. --exact streams and keeps 32 bytes for each distinct
 text. Other stages read all rows first; beyond --memory they use the temporary folder, and the result is the
-same.
-Exit status: 0 the output is complete; 1 disk; 2 command line, query or template; 5 input.";
+same. --semantic and --diverse keep the vectors, or the sets of shingles, of all rows in memory.
+Exit status: 0 the output is complete; 1 disk or server; 2 command line, query or template; 5 input, or quotas
+that cannot be met.";
 
 /// Imports data sets as prompt rows, and keeps the rows worth testing.
 ///
@@ -38,22 +42,37 @@ pub struct Flags {
     pub stages: Stages,
 
     #[command(flatten)]
-    pub how: HowFlags,
+    pub alike: AlikeFlags,
 
-    /// Write dropped rows to this file, with `stage`, `reason`, `duplicate_of` and `similarity`.
-    #[arg(long, value_name = "FILE")]
-    pub rejects: Option<String>,
+    #[command(flatten)]
+    pub share: ShareFlags,
 
-    /// Write only these columns, comma-separated; others are not read where no stage needs them.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    pub columns: Vec<String>,
-
-    /// Memory in MiB, about; beyond it, the temporary folder is used.
-    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = memory)]
-    pub memory: usize,
+    #[command(flatten)]
+    pub server: ServerFlags,
 
     #[command(flatten)]
     pub output: OutputFlags,
+
+    /// Write dropped rows to this file, with `stage`, `reason`, `duplicate_of` and `similarity`.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub rejects: Option<String>,
+
+    /// Write what the stages did, similarities, and counts before and after, to this file: Markdown, or a
+    /// table by its extension; `-` prints it on standard error.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<String>,
+
+    /// Write only these columns, comma-separated; others are not read where no stage needs them.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
+    pub columns: Vec<String>,
+
+    /// Memory in MiB, about; beyond it, the temporary folder is used.
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = memory, help_heading = "General")]
+    pub memory: usize,
+
+    /// Another seed draws other rows.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "General")]
+    pub seed: u64,
 
     #[command(flatten)]
     pub shared: SharedFlags,
@@ -68,7 +87,13 @@ pub enum Asked {
     Quality(String),
     Exact,
     Near(f64),
+    Semantic(f64),
     Exclude(String),
+    FailedBy(usize),
+    Discriminating(usize),
+    Mix(Mix),
+    Size(Sizes),
+    Diverse(usize),
 }
 
 #[derive(Args)]
@@ -98,10 +123,36 @@ struct StageFlags {
     #[arg(long, value_name = "T")]
     near: Option<f64>,
 
+    /// Drop texts whose embeddings (--embed or --embedding) have a cosine of T or more.
+    #[arg(long, value_name = "T")]
+    semantic: Option<f64>,
+
     /// Drop texts that are in this file too: the same, near (--exclude-near), or with a run of words of its own
     /// (--overlap). `duplicate_of` says which row of which file.
     #[arg(long, value_name = "FILE")]
     exclude: Vec<String>,
+
+    /// Keep prompts that at least K of the models in --verdicts fail: half their answers or more are unsafe.
+    #[arg(long, value_name = "K", value_parser = positive, requires = "verdicts")]
+    failed_by: Option<usize>,
+
+    /// Keep the N prompts that tell the models in --verdicts apart best: item-rest correlation.
+    #[arg(long, value_name = "N", value_parser = positive, requires = "verdicts")]
+    discriminating: Option<usize>,
+
+    /// Draw so many prompts of high risk and so many of low risk: high=700,low=300. High is an unsafe share of
+    /// half or more in --verdicts, or of at=SHARE.
+    #[arg(long, value_name = "high=N,low=N", value_parser = mix, requires = "verdicts")]
+    mix: Option<Mix>,
+
+    /// Draw N rows, balanced by --by; with several sizes, comma-separated, columns `size_N` say which rows each
+    /// has.
+    #[arg(long, value_name = "N,…", value_parser = Sizes::parse)]
+    size: Option<Sizes>,
+
+    /// Keep the N rows that differ most (--method), balanced by --by; `diverse_rank` is their order.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    diverse: Option<usize>,
 }
 
 /// The stages in the order of the command line.
@@ -126,11 +177,16 @@ impl FromArgMatches for Stages {
         all.extend(each(matches, "condition", Asked::Where));
         all.extend(each(matches, "quality", Asked::Quality));
         all.extend(each(matches, "near", Asked::Near));
+        all.extend(each(matches, "semantic", Asked::Semantic));
         all.extend(each(matches, "exclude", Asked::Exclude));
+        all.extend(each(matches, "failed_by", Asked::FailedBy));
+        all.extend(each(matches, "discriminating", Asked::Discriminating));
+        all.extend(each(matches, "mix", Asked::Mix));
+        all.extend(each(matches, "size", Asked::Size));
+        all.extend(each(matches, "diverse", Asked::Diverse));
         if matches.get_flag("exact") {
-            all.extend(
-                matches.indices_of("exact").into_iter().flatten().map(|at| (at, Asked::Exact)),
-            );
+            let places = matches.indices_of("exact").into_iter().flatten();
+            all.extend(places.map(|at| (at, Asked::Exact)));
         }
         all.sort_by_key(|(at, _)| *at);
         Ok(Self(all.into_iter().map(|(_, asked)| asked).collect()))
@@ -153,10 +209,10 @@ fn each<'a, T: Clone + Send + Sync + 'static>(
     places.zip(values).map(move |(at, value)| (at, asked(value.clone())))
 }
 
-/// How the stages compare and choose.
+/// What makes texts alike.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "How stages compare and choose")]
-pub struct HowFlags {
+#[command(next_help_heading = "What makes texts alike")]
+pub struct AlikeFlags {
     /// The column whose text is compared.
     #[arg(long, value_name = "COLUMN", default_value = "prompt")]
     pub text: String,
@@ -180,6 +236,86 @@ pub struct HowFlags {
     /// How many words in a row, or characters, an excluded text must not share; none: any.
     #[arg(long, value_name = "LIST", default_value = "words:13,chars:25", value_parser = Overlap::parse)]
     pub overlap: Overlap,
+
+    /// The column of embeddings, for --semantic and --diverse.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "embed")]
+    pub embedding: Option<String>,
+
+    /// The model to ask for embeddings, at --base-url; they are kept in the column `embedding`.
+    #[arg(long, value_name = "MODEL", requires = "semantic")]
+    pub embed: Option<String>,
+}
+
+/// How sizes are shared out and rows chosen.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "How --size and --diverse choose")]
+pub struct ShareFlags {
+    /// The columns, comma-separated, whose values each get their share.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub by: Vec<String>,
+
+    /// The shares: proportional, equal, or a file with the columns of --by and `weight`.
+    #[arg(long, value_name = "WHAT", default_value = "proportional")]
+    pub quotas: String,
+
+    /// Round every share up, and take what is too much off this one, as S-Eval's scales do.
+    #[arg(long, value_name = "VALUE")]
+    pub ceil: Option<String>,
+
+    /// Several sizes: nested in one another, or independent draws.
+    #[arg(long, value_name = "HOW", default_value = "nested")]
+    pub draw: Draw,
+
+    /// Rows with the same value in this column are drawn together and count once; a row without one goes with
+    /// those that name its prompt_id.
+    #[arg(long, value_name = "COLUMN")]
+    pub together: Option<String>,
+
+    /// Go on if quotas cannot be met: what is short stays short.
+    #[arg(long)]
+    pub allow_short: bool,
+
+    /// How rows that differ are chosen: the farthest from all others, or those that stand for most.
+    #[arg(long, value_name = "HOW", default_value = "k-center")]
+    pub method: Method,
+
+    /// Verdicts of several models on these prompts, as seval-critique writes them; with --size they tell how
+    /// good the smaller sets are.
+    #[arg(long, value_name = "FILE")]
+    pub verdicts: Vec<String>,
+}
+
+/// How sets of several sizes are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Draw {
+    /// A smaller set is part of a larger one.
+    Nested,
+    /// Each is drawn for itself.
+    Independent,
+}
+
+/// How rows that differ are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// Always the farthest from all that are chosen.
+    KCenter,
+    /// Always the one that stands for most of what nothing stands for yet.
+    FacilityLocation,
+}
+
+/// Sizes, ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes(pub Vec<usize>);
+
+impl Sizes {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut sizes = text.split(',').map(positive).collect::<Result<Vec<_>, _>>()?;
+        sizes.sort_unstable();
+        match sizes.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(twice) => Err(format!("{} is named twice", twice[0])),
+            None => Ok(Self(sizes)),
+        }
+    }
 }
 
 /// The runs of words that must not be shared; none if they do not matter.
@@ -193,6 +329,31 @@ impl Overlap {
             _ => Shingles::parse(text).map(|runs| Self(Some(runs))),
         }
     }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("`{}` is no whole number above 0", text.trim())),
+    }
+}
+
+fn mix(text: &str) -> Result<Mix, String> {
+    let mut mix = Mix { high: 0, low: 0, threshold: 0.5 };
+    for part in text.split(',') {
+        let wrong = || format!("`{part}`: write high=N, low=N or at=SHARE");
+        let (name, value) = part.split_once('=').ok_or_else(wrong)?;
+        match name.trim() {
+            "high" => mix.high = value.trim().parse().map_err(|_| wrong())?,
+            "low" => mix.low = value.trim().parse().map_err(|_| wrong())?,
+            "at" => {
+                let share = value.trim().parse().ok().filter(|share| (0.0..=1.0).contains(share));
+                mix.threshold = share.ok_or_else(wrong)?;
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    if mix.high + mix.low == 0 { Err("no prompts are asked for".into()) } else { Ok(mix) }
 }
 
 fn memory(text: &str) -> Result<usize, String> {

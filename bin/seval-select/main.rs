@@ -2,6 +2,8 @@
 
 mod flags;
 mod query;
+#[path = "../server.rs"]
+mod server;
 #[path = "../sql.rs"]
 mod sql;
 mod stages;
@@ -9,6 +11,7 @@ mod stages;
 use flags::Flags;
 use seval_core::cli;
 use seval_core::provenance::Stage as History;
+use seval_core::select::report::Counts;
 use seval_core::{Error, Result, output, select};
 use std::process::ExitCode;
 
@@ -25,29 +28,41 @@ fn run(flags: Flags) -> Result<()> {
     let inputs = stages::inputs(&flags, &mut history)?;
     let (mut rows, stages) = stages::stages(&flags, inputs, &mut history)?;
     rows.history.push(history);
+    let counts = Counts::new(flags.report.is_some(), &flags.share.by, &rows.schema);
+    let rows = counts.before(rows);
     let rejects = flags
         .rejects
         .as_ref()
         .map(|path| output::Options { path: Some(path.clone()), ..output::Options::default() });
     let (rows, ledger) = select::select(rows, stages, rejects.as_ref())?;
-    let rows = select::columns::only(rows, &flags.columns)?;
+    let rows = select::columns::only(counts.after(rows), &flags.columns)?;
     let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
-    ledger.finish()?;
+    let summaries = ledger.finish()?;
+    if let Some(path) = &flags.report {
+        select::report::write(path, &summaries, &counts)?;
+    }
     cli::note(format_args!("{} rows out", cli::count(written)));
     Ok(())
 }
 
-/// No two outputs in one place, and none over an input.
+/// No two outputs in one place, and none over what is read.
 fn check_places(flags: &Flags) -> Result<()> {
-    let Some(rejects) = &flags.rejects else { return Ok(()) };
     let output = flags.output.output.as_deref().unwrap_or("-");
-    if output::same_place(rejects, output) {
-        return Err(Error::usage("--rejects", "is where the rows that are kept go")
-            .hint("give dropped rows a file of their own"));
+    let report = flags.report.as_deref().filter(|path| *path != "-");
+    let outputs = [("--rejects", flags.rejects.as_deref()), ("--report", report)];
+    let journal = flags.server.journal.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let read: Vec<String> =
+        stages::files(flags).into_iter().chain(journal).filter(|path| path != "-").collect();
+    for (at, (flag, path)) in outputs.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let earlier = outputs[..at].iter().filter_map(|(_, path)| *path).chain([output]);
+        if earlier.into_iter().any(|other| output::same_place(path, other)) {
+            return Err(Error::usage(flag, "is where other rows go").hint("name another file"));
+        }
+        if let Some(file) = read.iter().find(|file| output::same_place(path, file)) {
+            return Err(Error::usage(flag, format!("would be written over {file}"))
+                .hint("name another file"));
+        }
     }
-    match flags.files.iter().find(|file| output::same_place(rejects, file)) {
-        Some(file) => Err(Error::usage("--rejects", format!("would be written over {file}"))
-            .hint("give dropped rows a file of their own")),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -1,12 +1,16 @@
 //! From flags to stages.
 
-use crate::flags::{Asked, Flags};
+use crate::flags::{Asked, Draw, Flags, Method};
 use crate::query::{Engine, Quality, Sql, Where};
 use seval_core::contract::Contract;
 use seval_core::input::{INPUT, NamedTable, Source};
 use seval_core::provenance::Stage as History;
 use seval_core::select::Stage;
-use seval_core::select::duplicates::Duplicates;
+use seval_core::select::balance::{Balance, Shares};
+use seval_core::select::diverse;
+use seval_core::select::diversify::{Diverse, DiverseStage};
+use seval_core::select::draw::Sizes;
+use seval_core::select::duplicates::{Duplicates, Find};
 use seval_core::select::exact::{AllOfEach, FirstOfEach};
 use seval_core::select::exclude::Exclude;
 use seval_core::select::import::Import;
@@ -14,10 +18,15 @@ use seval_core::select::keep::Keep;
 use seval_core::select::near_duplicates::NearDuplicates;
 use seval_core::select::reader::Likeness;
 use seval_core::select::rowwise::Rowwise;
+use seval_core::select::semantic::{EMBEDDING, From, Semantic};
+use seval_core::select::sized::{Sized, SizedStage};
 use seval_core::select::texts::TextColumn;
+use seval_core::select::verdicts::Verdicts;
+use seval_core::select::victims::{Victims, Wanted};
 use seval_core::select::whole::{Decide, Whole};
 use seval_core::template::metadata::{self, QueryMetadata};
 use seval_core::{Error, Result, Rows, input};
+use seval_net::embed::{Embedder, embed};
 
 type Stages = Vec<Box<dyn Stage>>;
 
@@ -59,8 +68,9 @@ pub fn stages(flags: &Flags, inputs: Inputs, history: &mut History) -> Result<(R
             input::read(inputs.rows, &options)?
         }
     };
-    let compares = |asked: &Asked| matches!(asked, Asked::Exact | Asked::Near(_));
-    if flags.how.text == "prompt" && asked.iter().any(compares) {
+    let chooses =
+        |asked: &Asked| !matches!(asked, Asked::From(_) | Asked::Sql(_) | Asked::Where(_));
+    if flags.alike.text == "prompt" && asked.iter().any(chooses) {
         Contract::refuse_answered(&rows.schema)?;
     }
     let stages = asked.iter().map(|asked| stage(flags, asked, &engine, history));
@@ -72,16 +82,30 @@ fn columns(flags: &Flags) -> Option<Vec<String>> {
     let queries = |asked: &Asked| {
         matches!(asked, Asked::From(_) | Asked::Sql(_) | Asked::Where(_) | Asked::Quality(_))
     };
-    if flags.columns.is_empty() || flags.stages.0.iter().any(queries) {
+    if flags.columns.is_empty() || flags.stages.0.iter().any(queries) || flags.report.is_some() {
         return None;
     }
     let mut columns = flags.columns.clone();
-    let named = [flags.how.text.as_str(), "prompt_id", "messages", "language"];
+    let named = [flags.alike.text.as_str(), "prompt_id", "messages", "language"];
     columns.extend(named.map(str::to_owned));
-    if let Keep::Max(column) = &flags.how.keep {
+    columns.extend(flags.share.by.iter().cloned());
+    columns.extend(flags.share.together.iter().cloned());
+    columns.extend(flags.alike.embedding.iter().cloned());
+    if let Keep::Max(column) = &flags.alike.keep {
         columns.push(column.clone());
     }
     Some(columns)
+}
+
+/// The files that the stages read beside the rows.
+pub fn files(flags: &Flags) -> Vec<String> {
+    let named = flags.files.iter().map(|file| file.split_once('=').map_or(file.as_str(), |f| f.1));
+    let excluded = flags.stages.0.iter().filter_map(|asked| match asked {
+        Asked::Exclude(file) => Some(file.as_str()),
+        _ => None,
+    });
+    let all = named.chain(flags.files.iter().map(String::as_str)).chain(excluded);
+    all.chain(flags.share.verdicts.iter().map(String::as_str)).map(str::to_owned).collect()
 }
 
 fn stage(
@@ -90,53 +114,146 @@ fn stage(
     engine: &Engine,
     history: &mut History,
 ) -> Result<Box<dyn Stage>> {
-    let (how, engine) = (&flags.how, engine.clone());
-    let text = TextColumn(how.text.clone());
+    let (alike, engine) = (&flags.alike, engine.clone());
+    let text = TextColumn(alike.text.clone());
     Ok(match asked {
         Asked::From(name) => Box::new(Import { importer: name.clone() }),
         Asked::Sql(statement) => Box::new(Sql { statement: statement.clone(), engine }),
         Asked::Where(condition) => Box::new(Where { condition: condition.clone(), engine }),
-        Asked::Quality(name) => {
-            let file = flags.shared.template_library().get(&["quality"], name)?;
-            let query = metadata::sql::<QueryMetadata>(&file)?;
-            history.files.insert(file.name.clone(), file.hash());
-            let optional = query.metadata.optional(&file.place)?;
-            let needs = query.metadata.needs;
-            Box::new(Quality { name: file.name, body: query.body, needs, optional, engine })
+        Asked::Quality(name) => Box::new(quality(flags, name, engine, history)?),
+        Asked::Exact if alike.keep == Keep::First => {
+            Box::new(Rowwise(FirstOfEach::new(text, alike.same)))
         }
-        Asked::Exact if how.keep == Keep::First => {
-            Box::new(Rowwise(FirstOfEach::new(text, how.same)))
-        }
-        Asked::Exact => {
-            whole(flags, Duplicates::new(AllOfEach::new(how.same), text, how.keep.clone()))
-        }
+        Asked::Exact => duplicates(flags, AllOfEach::new(alike.same)),
+        Asked::Near(least) => duplicates(flags, NearDuplicates::new(likeness(flags, *least))?),
+        Asked::Semantic(least) => duplicates(flags, Semantic::new(*least, embeddings(flags)?)?),
         Asked::Exclude(file) => {
-            let sources = input::sources(std::slice::from_ref(file))?;
-            if sources.iter().any(|source| matches!(source, Source::Stdin)) {
-                return Err(
-                    Error::usage("--exclude", "standard input is read once").hint("name a file")
-                );
-            }
-            history.inputs.extend(input::hashes(&sources)?);
-            let likeness = likeness(flags, how.exclude_near);
-            whole(flags, Exclude::new(text, sources, likeness, how.overlap.0)?)
+            let sources = beside("--exclude", std::slice::from_ref(file), history)?;
+            let likeness = likeness(flags, alike.exclude_near);
+            whole(flags, Exclude::new(text, sources, likeness, alike.overlap.0)?)
         }
-        Asked::Near(threshold) => {
-            let likeness = likeness(flags, *threshold);
-            let find = NearDuplicates::new(likeness)?;
-            whole(flags, Duplicates::new(find, text, how.keep.clone()))
+        Asked::FailedBy(k) => victims(flags, Wanted::FailedBy(*k), history)?,
+        Asked::Discriminating(n) => victims(flags, Wanted::Discriminating(*n), history)?,
+        Asked::Mix(mix) => victims(flags, Wanted::Mix(*mix), history)?,
+        Asked::Size(sizes) => {
+            let verdicts = match flags.share.verdicts.is_empty() {
+                true => None,
+                false => Some(verdicts(flags, history)?),
+            };
+            let what = Sized {
+                sizes: sizes.0.clone(),
+                balance: balance(flags, history)?,
+                draw: match flags.share.draw {
+                    Draw::Nested => Sizes::Nested,
+                    Draw::Independent => Sizes::Independent,
+                },
+                together: flags.share.together.clone(),
+                seed: flags.seed,
+                text,
+                verdicts,
+            };
+            whole(flags, SizedStage::new(what))
+        }
+        Asked::Diverse(size) => {
+            let what = Diverse {
+                size: *size,
+                method: match flags.share.method {
+                    Method::KCenter => diverse::Method::KCenter,
+                    Method::FacilityLocation => diverse::Method::FacilityLocation,
+                },
+                balance: balance(flags, history)?,
+                embedding: embedding_column(flags),
+                text,
+                normal: alike.same,
+                shingles: alike.shingles,
+                seed: flags.seed,
+            };
+            whole(flags, DiverseStage::new(what))
         }
     })
+}
+
+/// A file of rules.
+fn quality(flags: &Flags, name: &str, engine: Engine, history: &mut History) -> Result<Quality> {
+    let file = flags.shared.template_library().get(&["quality"], name)?;
+    let query = metadata::sql::<QueryMetadata>(&file)?;
+    history.files.insert(file.name.clone(), file.hash());
+    let optional = query.metadata.optional(&file.place)?;
+    let needs = query.metadata.needs;
+    Ok(Quality { name: file.name, body: query.body, needs, optional, engine })
 }
 
 /// How texts are compared by their shingles.
 fn likeness(flags: &Flags, threshold: f64) -> Likeness {
     Likeness {
         threshold,
-        normal: flags.how.same,
-        shingles: flags.how.shingles,
+        normal: flags.alike.same,
+        shingles: flags.alike.shingles,
         memory: (flags.memory << 20) / 2,
     }
+}
+
+/// The column of embeddings: the one named, or the one that --embed makes.
+fn embedding_column(flags: &Flags) -> Option<String> {
+    let made = flags.alike.embed.is_some().then(|| EMBEDDING.to_owned());
+    flags.alike.embedding.clone().or(made)
+}
+
+/// Where embeddings come from.
+fn embeddings(flags: &Flags) -> Result<From> {
+    let Some(model) = &flags.alike.embed else {
+        return match &flags.alike.embedding {
+            Some(column) => Ok(From::Column(column.clone())),
+            None => Err(Error::usage("--semantic", "there are no embeddings")
+                .hint("name a model with --embed, or their column with --embedding")),
+        };
+    };
+    let server = &flags.server;
+    let embedder = Embedder::open(model, &server.connection()?)?;
+    let (limits, journal) = (server.limits(), server.journal()?);
+    Ok(From::Model(Box::new(move |texts| {
+        let texts = texts.into_iter().map(Ok);
+        embed(embedder.clone(), limits, journal.clone(), texts).collect()
+    })))
+}
+
+fn balance(flags: &Flags, history: &mut History) -> Result<Balance> {
+    let share = &flags.share;
+    let shares = match share.quotas.as_str() {
+        "proportional" => Shares::Proportional,
+        "equal" => Shares::Equal,
+        file => Shares::Table(beside("--quotas", &[file.to_owned()], history)?),
+    };
+    let (by, up_but, allow_short) = (share.by.clone(), share.ceil.clone(), share.allow_short);
+    Ok(Balance { by, shares, up_but, allow_short })
+}
+
+fn verdicts(flags: &Flags, history: &mut History) -> Result<Verdicts> {
+    Ok(Verdicts::new(beside("--verdicts", &flags.share.verdicts, history)?))
+}
+
+fn victims(flags: &Flags, wanted: Wanted, history: &mut History) -> Result<Box<dyn Stage>> {
+    let text = TextColumn(flags.alike.text.clone());
+    let verdicts = verdicts(flags, history)?;
+    let allow_short = flags.share.allow_short;
+    Ok(whole(flags, Victims::new(wanted, verdicts, text, flags.seed, allow_short)))
+}
+
+fn duplicates(flags: &Flags, find: impl Find + 'static) -> Box<dyn Stage> {
+    let text = TextColumn(flags.alike.text.clone());
+    whole(flags, Duplicates::new(find, text, flags.alike.keep.clone()))
+}
+
+/// Files that are read beside the rows.
+fn beside(flag: &str, files: &[String], history: &mut History) -> Result<Vec<Source>> {
+    let sources = input::sources(files)?;
+    if sources.iter().any(|source| matches!(source, Source::Stdin)) {
+        return Err(
+            Error::usage(flag, "standard input is where the rows come from").hint("name a file")
+        );
+    }
+    history.inputs.extend(input::hashes(&sources)?);
+    Ok(sources)
 }
 
 fn whole(flags: &Flags, decide: impl Decide + 'static) -> Box<dyn Stage> {

@@ -94,6 +94,11 @@ fn say(message: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// A line of a page that was asked for, on standard error.
+pub fn print_line(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", SafeText::message(line));
+}
+
 /// A summary or a note; not with `--quiet`.
 pub fn note(message: impl Display) {
     if LEVEL.load(Ordering::Relaxed) >= 1 {

@@ -4,12 +4,16 @@
 //! A stage that can tell of each row by itself streams ([`rowwise`]); one that has to see all rows keeps them
 //! in a spool meanwhile ([`whole`]), so that memory is bounded by `--memory` and not by the rows.
 
+pub mod balance;
 pub mod choose;
 pub mod clusters;
 pub mod columns;
+pub mod cosine;
 pub mod diverse;
+pub mod diversify;
 pub mod draw;
 pub mod duplicates;
+pub mod embeddings;
 pub mod exact;
 pub mod exclude;
 pub mod ids;
@@ -23,13 +27,19 @@ pub mod normal;
 pub mod quota;
 pub mod reader;
 pub mod reasons;
+pub mod report;
 pub mod rowwise;
+pub mod semantic;
 pub mod sets;
 pub mod shingle;
+pub mod sized;
 pub mod small_set;
 pub mod spool;
+pub mod strata;
 pub mod text_diversity;
 pub mod texts;
+pub mod verdicts;
+pub mod victims;
 pub mod whole;
 
 use crate::rows::{Batches, Rows};

@@ -11,8 +11,12 @@ use seval_core::{Error, Result};
 /// garble them.
 const SHORTEST_SECRET: usize = 4;
 
-/// The address of the chat API under `base`; an error if the key would travel in the open.
-pub(crate) fn check(base: &str) -> Result<Url> {
+/// The end of the chat API's address.
+pub(crate) const CHAT: &str = "/chat/completions";
+
+/// The address of the API that ends in `api`, under `base`, which may be the whole address already;
+/// an error if the key would travel in the open.
+pub(crate) fn check(base: &str, api: &str) -> Result<Url> {
     let error = |what: &str| Error::usage("--base-url", what);
     let example = "such as https://api.example.org/v1 or http://localhost:8000/v1";
     let mut url = Url::parse(base.trim()).map_err(|cause| {
@@ -41,11 +45,8 @@ pub(crate) fn check(base: &str) -> Result<Url> {
     }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    if path.ends_with("/chat/completions") {
-        url.set_path(&path);
-    } else {
-        url.set_path(&format!("{path}/chat/completions"));
-    }
+    let root = [api, CHAT].into_iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
+    url.set_path(&format!("{root}{api}"));
     Ok(url)
 }
 
@@ -126,7 +127,7 @@ mod tests {
             "http://[::1]:8000/v1",
             "https://api.example.org/v1",
         ] {
-            let url = check(good).unwrap();
+            let url = check(good, CHAT).unwrap();
             assert!(url.as_str().ends_with("/v1/chat/completions"), "{url}");
         }
         for bad in [
@@ -142,7 +143,7 @@ mod tests {
             "api.example.org/v1",
             "",
         ] {
-            let error = check(bad).unwrap_err();
+            let error = check(bad, CHAT).unwrap_err();
             assert_eq!(error.kind, seval_core::Kind::Usage, "{bad}");
             assert!(!error.hint.is_empty(), "{bad}");
         }
@@ -150,20 +151,30 @@ mod tests {
 
     #[test]
     fn an_address_with_a_password_is_refused_without_showing_it() {
-        let error = check("https://me:hunter2@api.example.org/v1").unwrap_err().to_string();
+        let error = check("https://me:hunter2@api.example.org/v1", CHAT).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]
     fn the_query_stays_and_is_not_shown() {
-        let url = check("https://x.example.org/v1/?api-version=7&key=hunter2").unwrap();
+        let url = check("https://x.example.org/v1/?api-version=7&key=hunter2", CHAT).unwrap();
         assert_eq!(
             url.as_str(),
             "https://x.example.org/v1/chat/completions?api-version=7&key=hunter2"
         );
         assert_eq!(shown(&url), "https://x.example.org/v1/chat/completions");
         let whole = "https://x.example.org/v1/chat/completions";
-        assert_eq!(check(whole).unwrap().as_str(), whole);
+        assert_eq!(check(whole, CHAT).unwrap().as_str(), whole);
+    }
+
+    #[test]
+    fn another_api_of_the_same_server() {
+        let whole = "https://x.example.org/v1/embeddings";
+        for base in
+            ["https://x.example.org/v1", "https://x.example.org/v1/chat/completions/", whole]
+        {
+            assert_eq!(check(base, "/embeddings").unwrap().as_str(), whole);
+        }
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn read_line(line: &Value) -> Result<(Option<Fingerprint>, Answer)> {
         (None, Some(body)) if status.is_some_and(|status| status >= 400) => {
             failed(reply::complaint(body))
         }
-        (None, Some(body)) => match reply::read_value(body) {
+        (None, Some(body)) => match reply::read_value(body, reply::completion) {
             Reply::Answer(answer) => *answer,
             Reply::Complaint(complaint) => failed(complaint),
         },

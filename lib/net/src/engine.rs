@@ -108,6 +108,13 @@ impl Iterator for Answers {
     }
 }
 
+impl Answers {
+    /// No more answers.
+    pub(crate) fn ended() -> Self {
+        Self(State::Ended)
+    }
+}
+
 fn simulate(models: &[Model], request: &Request) -> Result<Answer> {
     let model = find(models, request)?;
     model.simulate(request).ok_or_else(|| died("the list of models"))

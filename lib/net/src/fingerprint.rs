@@ -10,6 +10,9 @@ use crate::openai;
 /// Changed when what goes into a fingerprint changes, so that old ones are never taken for new.
 const VERSION: &str = "seval-1";
 
+/// The same, where embeddings are asked for: no such request is ever taken for one of a chat.
+const EMBEDDINGS_VERSION: &str = "seval-1-embeddings";
+
 /// A hash of what is sent: model, address, messages, decoding, and which sample it is.
 ///
 /// Never of keys, limits, or what a model does not see. As text it is 32 hex digits.
@@ -59,7 +62,17 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// A request for an answer.
     pub fn new(model: &str, address: &str, request: &Request) -> Self {
+        Self::of(VERSION, model, address, request)
+    }
+
+    /// A request for embeddings.
+    pub fn embeddings(model: &str, address: &str, request: &Request) -> Self {
+        Self::of(EMBEDDINGS_VERSION, model, address, request)
+    }
+
+    fn of(version: &str, model: &str, address: &str, request: &Request) -> Self {
         let decoding = openai::settings(&request.decoding);
         let decoding = serde_json::Value::Object(decoding).to_string();
         let mut turns = Fields::default();
@@ -68,7 +81,7 @@ impl Asked {
         }
         let messages = turns.0.digest128().to_be_bytes();
         let mut all = Fields::default();
-        all.text(VERSION).text(model).text(address).text(&decoding).number(request.sample);
+        all.text(version).text(model).text(address).text(&decoding).number(request.sample);
         all.0.update(&messages);
         Self {
             fingerprint: Fingerprint(all.0.digest128()),
@@ -172,6 +185,14 @@ mod tests {
             r.decoding.temperature = Some(-0.0);
         };
         assert_eq!(of("m", "a", &request(unseen)), same);
+    }
+
+    #[test]
+    fn a_request_for_embeddings_is_no_request_for_an_answer() {
+        let asked = Asked::embeddings("m", "a", &request(|_| {})).fingerprint;
+        assert_ne!(asked, of("m", "a", &request(|_| {})));
+        // Journals live long.
+        assert_eq!(asked.to_string(), "edbca31a9f61e67a52c0e2760e2d7aeb");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Asks models: the ones under test, generators and judges, all through [`ask`].
+//! Asks models: the ones under test, generators, judges and embedders, all through [`ask`].
 //!
 //! - One [`Answer`] per [`Request`], in the order of the requests; a failed request is an answer
 //!   with an [`Outcome`], not an error of the run. No outcome is inferred later and none is a
@@ -13,6 +13,7 @@
 mod address;
 pub mod batch;
 mod connection;
+pub mod embed;
 mod engine;
 mod exchange;
 mod fingerprint;

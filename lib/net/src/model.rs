@@ -8,7 +8,7 @@ use crate::batch;
 use crate::connection::Connection;
 use crate::exchange::{Answer, Request};
 use crate::fingerprint::Asked;
-use crate::openai::Endpoint;
+use crate::openai::{Dialect, Endpoint};
 use crate::retry::Stop;
 use crate::sim;
 
@@ -48,8 +48,21 @@ impl Model {
             return Ok(profiles.map(model).collect());
         }
         let name = name_of(spec)?;
-        let endpoint = Endpoint::open(name, connection)?;
-        Ok(vec![Self { name: name.to_owned(), provider: Provider::OpenAi(Arc::new(endpoint)) }])
+        Ok(vec![Self::at_server(name, connection, Dialect::Chat)?])
+    }
+
+    /// A model that gives embeddings: the answer to a request is what [`crate::embed`] unpacks.
+    pub(crate) fn embedder(spec: &str, connection: &Connection) -> Result<Self> {
+        if spec.starts_with("sim:") {
+            return Err(Error::usage(spec, "a simulated target gives no embeddings")
+                .hint("name an embedding model with -m and its server with --base-url"));
+        }
+        Self::at_server(name_of(spec)?, connection, Dialect::Embeddings)
+    }
+
+    fn at_server(name: &str, connection: &Connection, dialect: Dialect) -> Result<Self> {
+        let endpoint = Endpoint::open(name, connection, dialect)?;
+        Ok(Self { name: name.to_owned(), provider: Provider::OpenAi(Arc::new(endpoint)) })
     }
 
     /// A model that somebody else asks, from a file of requests (see [`crate::batch`]).
@@ -81,9 +94,7 @@ impl Model {
     pub(crate) fn asked(&self, request: &Request) -> Option<Asked> {
         match &self.provider {
             Provider::Sim(_) => None,
-            Provider::OpenAi(endpoint) => {
-                Some(Asked::new(&self.name, &endpoint.address(), request))
-            }
+            Provider::OpenAi(endpoint) => Some(endpoint.asked(request)),
             Provider::Named => Some(Asked::new(&self.name, batch::ADDRESS, request)),
         }
     }

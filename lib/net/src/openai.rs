@@ -1,4 +1,4 @@
-//! The OpenAI-compatible dialect: `POST {base_url}/chat/completions`.
+//! The OpenAI-compatible dialect: `POST {base_url}/chat/completions`, and `/embeddings`.
 //!
 //! - Clear text goes to this machine only; no redirect is followed and no proxy is taken from the
 //!   environment. `localhost` is this machine whatever the resolver says.
@@ -16,7 +16,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::address;
 use crate::connection::Connection;
+use crate::embed;
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request};
+use crate::fingerprint::Asked;
 use crate::health::{Health, Trouble};
 use crate::reply::{self, Complaint, Reply};
 use crate::retry::{Stop, jitter, may_pass, retry_after};
@@ -24,10 +26,20 @@ use crate::retry::{Stop, jitter, may_pass, retry_after};
 /// The most bytes of an error body to read: a message is all that is wanted of it.
 const ERROR_BYTES: usize = 64 << 10;
 
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// The next turn of a conversation.
+    Chat,
+    /// The vectors of texts (see [`crate::embed`]).
+    Embeddings,
+}
+
 /// One model of one server.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     model: String,
+    dialect: Dialect,
     url: Url,
     client: Client,
     authorization: Option<HeaderValue>,
@@ -58,16 +70,21 @@ enum Body {
 
 impl Endpoint {
     /// Checks the address and the key. Nothing is sent.
-    pub fn open(model: &str, connection: &Connection) -> Result<Self> {
+    pub fn open(model: &str, connection: &Connection, dialect: Dialect) -> Result<Self> {
         let Some(base) = &connection.base_url else {
             return Err(Error::usage(format!("model {model}"), "no address to ask it at")
                 .hint("give --base-url, such as http://localhost:8000/v1; sim:NAME needs none"));
         };
-        let url = address::check(base)?;
+        let api = match dialect {
+            Dialect::Chat => address::CHAT,
+            Dialect::Embeddings => embed::API,
+        };
+        let url = address::check(base, api)?;
         let authorization = connection.api_key.as_ref().map(bearer).transpose()?;
         let client = address::client(&url, connection.connect_timeout)?;
         Ok(Self {
             model: model.to_owned(),
+            dialect,
             url,
             client,
             authorization,
@@ -120,7 +137,11 @@ impl Endpoint {
             };
             return Ok(Answer {
                 // A server that repeats its request would put the key into the file of answers.
-                response: answer.response.map(|text| self.without_key(text)),
+                response: answer.response.map(|text| match self.dialect {
+                    Dialect::Chat => self.without_key(text),
+                    // Numbers that we wrote ourselves.
+                    Dialect::Embeddings => text,
+                }),
                 reasoning: answer.reasoning.map(|text| self.without_key(text)),
                 error: answer.error.map(|error| self.clean(&error)),
                 latency_ms: i64::try_from(latency.as_millis()).unwrap_or(i64::MAX),
@@ -131,7 +152,10 @@ impl Endpoint {
     }
 
     async fn attempt(&self, request: &Request) -> Attempt {
-        let body = body(&self.model, request);
+        let body = match self.dialect {
+            Dialect::Chat => body(&self.model, request),
+            Dialect::Embeddings => embed::body(&self.model, request),
+        };
         let mut post = self.client.post(self.url.clone());
         post = post.header(CONTENT_TYPE, "application/json").body(body.to_string());
         if let Some(authorization) = &self.authorization {
@@ -146,7 +170,7 @@ impl Endpoint {
         let good = status.is_success();
         let limit = if good { self.connection.max_response_bytes } else { ERROR_BYTES };
         match self.read(response, limit).await {
-            Body::Whole(body) if good => match reply::read(&body) {
+            Body::Whole(body) if good => match self.reply(request, &body) {
                 Reply::Answer(answer) => {
                     self.health.answered();
                     Attempt::Done(*answer)
@@ -173,6 +197,15 @@ impl Endpoint {
                 refused(status, &headers, reply::read_error(&body))
             }
             Body::Paused | Body::Lost(_) => refused(status, &headers, Complaint::default()),
+        }
+    }
+
+    fn reply(&self, request: &Request, body: &[u8]) -> Reply {
+        match self.dialect {
+            Dialect::Chat => reply::read(body, reply::completion),
+            Dialect::Embeddings => {
+                reply::read(body, |value| embed::answer(value, request.messages.len()))
+            }
         }
     }
 
@@ -235,9 +268,13 @@ impl Endpoint {
         reply::short(&self.without_key(text.to_owned()))
     }
 
-    /// The address that is asked, as it may be shown.
-    pub fn address(&self) -> String {
-        address::shown(&self.url)
+    /// What the journal knows a request by.
+    pub fn asked(&self, request: &Request) -> Asked {
+        let address = address::shown(&self.url);
+        match self.dialect {
+            Dialect::Chat => Asked::new(&self.model, &address, request),
+            Dialect::Embeddings => Asked::embeddings(&self.model, &address, request),
+        }
     }
 }
 

@@ -60,8 +60,8 @@ pub(crate) enum Reply {
     Complaint(Complaint),
 }
 
-/// Reads the body of a reply with a good status.
-pub(crate) fn read(body: &[u8]) -> Reply {
+/// Reads the body of a reply with a good status; `answer` reads it once it is parsed and no error.
+pub(crate) fn read(body: &[u8], answer: impl FnOnce(&Value) -> Answer) -> Reply {
     let value = match parse(body) {
         Ok(value) => value,
         Err(error) => {
@@ -69,11 +69,11 @@ pub(crate) fn read(body: &[u8]) -> Reply {
             return Reply::Answer(Box::new(Answer::without_text(Outcome::Failed, cause)));
         }
     };
-    read_value(&value)
+    read_value(&value, answer)
 }
 
 /// Reads the body of a reply with a good status, once it is parsed.
-pub(crate) fn read_value(value: &Value) -> Reply {
+pub(crate) fn read_value(value: &Value, answer: impl FnOnce(&Value) -> Answer) -> Reply {
     match value.get("error") {
         Some(error) if !error.is_null() => Reply::Complaint(complaint(value)),
         _ => Reply::Answer(Box::new(answer(value))),
@@ -88,14 +88,17 @@ pub(crate) fn read_error(body: &[u8]) -> Complaint {
     }
 }
 
-fn answer(value: &Value) -> Answer {
-    let usage = |names: [&str; 2]| {
-        let usage = value.get("usage")?;
-        names.iter().find_map(|name| integer(usage.get(name)?))
-    };
+/// The number that `usage` has under one of the names.
+pub(crate) fn usage(value: &Value, names: [&str; 2]) -> Option<i64> {
+    let usage = value.get("usage")?;
+    names.iter().find_map(|name| integer(usage.get(name)?))
+}
+
+/// The answer of the chat API.
+pub(crate) fn completion(value: &Value) -> Answer {
     let mut answer = Answer::of(Outcome::Failed);
-    answer.input_tokens = usage(["prompt_tokens", "input_tokens"]);
-    answer.output_tokens = usage(["completion_tokens", "output_tokens"]);
+    answer.input_tokens = usage(value, ["prompt_tokens", "input_tokens"]);
+    answer.output_tokens = usage(value, ["completion_tokens", "output_tokens"]);
     let Some(choices) = value.get("choices").and_then(Value::as_array) else {
         answer.error =
             Some("the answer has no `choices`; is this an OpenAI-compatible server?".to_owned());
@@ -175,7 +178,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// A whole number, however it is written.
-fn integer(value: &Value) -> Option<i64> {
+pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => {
             number.as_i64().or_else(|| number.as_f64().filter(|f| f.abs() < 9e15).map(|f| f as i64))

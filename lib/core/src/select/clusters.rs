@@ -32,6 +32,15 @@ impl Clusters {
         }
     }
 
+    /// The lowest row of each row's cluster.
+    pub fn roots(mut self) -> Vec<u32> {
+        // A parent is lower than its child, and was settled before it.
+        for row in 0..self.parents.len() {
+            self.parents[row] = self.parents[self.parents[row] as usize];
+        }
+        self.parents
+    }
+
     /// Makes the clusters of two rows one.
     pub fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));

@@ -104,7 +104,7 @@ impl<F: Find> Decide for Duplicates<F> {
         let texts = texts.collect::<Result<Vec<_>>>()?;
         if reading == 0 {
             for (texts, batch) in &texts {
-                self.ids.add(batch, texts);
+                self.ids.add(batch, Some(texts));
                 self.values.add(batch, texts)?;
             }
         }

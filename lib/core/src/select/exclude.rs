@@ -213,8 +213,7 @@ impl Decide for Exclude {
         }
         let mut dropped: Vec<u32> = self.found.keys().copied().collect();
         dropped.sort_unstable();
-        let dropped = dropped.into_iter().map(|row| Dropped { row, of: None, similarity: None });
-        Ok(dropped.collect())
+        Ok(dropped.into_iter().map(Dropped::alone).collect())
     }
 
     fn why(&self, dropped: &Dropped) -> Drop {

@@ -15,12 +15,12 @@ pub struct Ids {
 
 impl Ids {
     /// Adds the rows of a batch.
-    pub fn add(&mut self, batch: &RecordBatch, texts: &Texts<'_>) {
+    pub fn add(&mut self, batch: &RecordBatch, texts: Option<&Texts<'_>>) {
         let ids = batch.column_by_name("prompt_id").and_then(|c| c.as_string_opt::<i32>());
         for row in 0..batch.num_rows() {
             let id = match ids.filter(|ids| ids.is_valid(row)) {
                 Some(ids) => Some(ids.value(row).to_owned()),
-                None => texts.get(row).map(|text| content_id(&text)),
+                None => texts.and_then(|texts| texts.get(row)).map(|text| content_id(&text)),
             };
             let Some(id) = id else {
                 self.hex.push(0);

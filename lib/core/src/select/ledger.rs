@@ -28,8 +28,23 @@ pub struct Summary {
     pub warnings: Vec<(String, u64)>,
     /// Rows go in and others come out: a query made them.
     pub remade: bool,
-    /// Other facts.
+    /// Other facts, for people.
     pub notes: Vec<String>,
+    /// Other figures, for the report.
+    pub measures: Vec<Measure>,
+}
+
+/// A figure of the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// What it is part of: quota, diversity, small set…
+    pub part: String,
+    /// What it is the figure of: a stratum, a set, a model.
+    pub of: String,
+    /// What it measures.
+    pub measure: String,
+    /// Its value, if it is defined.
+    pub value: Option<f64>,
 }
 
 /// Hundredths of a similarity, and one for 1 itself.
@@ -144,6 +159,13 @@ impl StageLedger {
     /// Something is odd about so many rows that are kept.
     pub fn warn(&self, warning: &str, rows: u64) {
         count(&mut self.ledger.entries().summaries[self.stage].warnings, warning, rows);
+    }
+
+    /// A figure for the report.
+    pub fn measure(&self, part: &str, of: &str, measure: &str, value: Option<f64>) {
+        let [part, of, measure] = [part, of, measure].map(str::to_owned);
+        let measure = Measure { part, of, measure, value };
+        self.ledger.entries().summaries[self.stage].measures.push(measure);
     }
 
     /// A fact about the stage.

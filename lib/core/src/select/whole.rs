@@ -22,6 +22,13 @@ pub struct Dropped {
     pub similarity: Option<f64>,
 }
 
+impl Dropped {
+    /// A row for which no other is kept.
+    pub fn alone(row: u32) -> Self {
+        Self { row, of: None, similarity: None }
+    }
+}
+
 /// Decides about all rows at once.
 pub trait Decide: Send {
     /// What the command line calls it.

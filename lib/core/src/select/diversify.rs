@@ -1,0 +1,196 @@
+//! The rows that differ most from each other: [`super::diverse`] over the rows, with quotas, and how diverse the
+//! texts are before and after.
+//!
+//! Memory: the sets of shingles (about 8 bytes a character or word) or the vectors of all rows, and their words.
+
+use super::Drop;
+use super::balance::{Balance, too_much};
+use super::diverse::{self, Cosine, Items, Jaccard, Method, Similarity};
+use super::embeddings::{self, Vectors};
+use super::ids::Ids;
+use super::ledger::StageLedger;
+use super::normal::Normal;
+use super::sets::Sets;
+use super::shingle::{Cuts, Cutter, Shingles};
+use super::strata::{Sorted, Strata};
+use super::text_diversity::{TextDiversity, coverage, measure};
+use super::texts::TextColumn;
+use super::whole::{Decide, Dropped};
+use crate::{Error, Result, cli};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use std::ops::Range;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What is chosen.
+pub struct Diverse {
+    /// How many rows.
+    pub size: usize,
+    /// How they are chosen.
+    pub method: Method,
+    /// How they are shared out.
+    pub balance: Balance,
+    /// The column of embeddings; none: shingles are compared.
+    pub embedding: Option<String>,
+    /// The column of texts, and how they are cut.
+    pub text: TextColumn,
+    /// The form that is compared.
+    pub normal: Normal,
+    /// What a shingle is.
+    pub shingles: Shingles,
+    /// The seed of ties.
+    pub seed: u64,
+}
+
+/// Chooses rows that differ.
+pub struct DiverseStage {
+    what: Diverse,
+    strata: Strata,
+    cutter: Cutter,
+    sets: Sets,
+    vectors: Vectors,
+    tokens: Vec<Vec<u64>>,
+    keys: Vec<u64>,
+    /// By row: the place in the order of choice, from 1.
+    ranks: Vec<Option<i64>>,
+}
+
+impl DiverseStage {
+    /// A stage that chooses so.
+    pub fn new(what: Diverse) -> Self {
+        Self {
+            strata: Strata::new(&what.balance.by),
+            cutter: Cutter::new(what.normal, what.shingles),
+            what,
+            sets: Sets::default(),
+            vectors: Vectors::default(),
+            tokens: Vec::new(),
+            keys: Vec::new(),
+            ranks: Vec::new(),
+        }
+    }
+
+    fn similarity(&mut self) -> Result<Box<dyn Similarity>> {
+        if self.what.embedding.is_none() {
+            return Ok(Box::new(Jaccard::new(&std::mem::take(&mut self.sets))));
+        }
+        let without = self.keys.len() - self.vectors.rows.len();
+        if without > 0 {
+            let what = format!("{} rows have no embedding", cli::count(without as u64));
+            return Err(Error::data("the input", what).hint("leave them out with --where"));
+        }
+        let vectors = std::mem::take(&mut self.vectors);
+        Ok(Box::new(Cosine::new(&vectors.values, vectors.dim)))
+    }
+
+    fn quotas(&self, strata: &Sorted) -> Result<Vec<usize>> {
+        let mut rooms = vec![0; strata.names.len()];
+        strata.of.iter().for_each(|stratum| rooms[*stratum as usize] += 1);
+        let quotas = self.what.balance.plan(strata)?.quotas(self.what.size, &rooms);
+        let quotas = quotas.map_err(|excess| too_much(excess, strata))?;
+        self.what.balance.accept(&quotas, strata)?;
+        Ok(quotas.given)
+    }
+
+    /// Says how diverse the texts are before and after.
+    fn report(&self, similarity: &dyn Similarity, kept: &[usize], ledger: &StageLedger) {
+        let before = measure(&self.tokens);
+        let of_kept: Vec<Vec<u64>> = kept.iter().map(|row| self.tokens[*row].clone()).collect();
+        let after = measure(&of_kept);
+        let shown =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+        let distinct = |of: &TextDiversity| shown(of.ngrams[1].distinct_share);
+        ledger.note(format!(
+            "Self-BLEU {} before, {} after; distinct-2 {} before, {} after",
+            shown(before.self_bleu),
+            shown(after.self_bleu),
+            distinct(&before),
+            distinct(&after)
+        ));
+        for (when, of) in [("before", &before), ("after", &after)] {
+            ledger.measure("diversity", when, "texts", Some(of.texts as f64));
+            ledger.measure("diversity", when, "Self-BLEU", of.self_bleu);
+            for (n, ngrams) in (1..).zip(&of.ngrams) {
+                let share = ngrams.distinct_share;
+                ledger.measure("diversity", when, &format!("distinct-{n}"), share);
+                let entropy = Some(ngrams.entropy);
+                ledger.measure("diversity", when, &format!("{n}-gram entropy, bits"), entropy);
+            }
+        }
+        if let Some(covered) = coverage(similarity, kept) {
+            ledger.note(format!(
+                "coverage: similarity of a row to the nearest kept one {:.3} on average, {:.3} at \
+                 the 5th percentile",
+                covered.mean, covered.low
+            ));
+            ledger.measure("diversity", "after", "coverage, mean", Some(covered.mean));
+            ledger.measure("diversity", "after", "coverage, 5th percentile", Some(covered.low));
+        }
+    }
+}
+
+impl Decide for DiverseStage {
+    fn name(&self) -> &'static str {
+        "diverse"
+    }
+
+    fn check(&mut self, schema: &Schema) -> Result<Vec<Field>> {
+        self.what.text.check(schema)?;
+        self.strata.check(schema)?;
+        if let Some(column) = &self.what.embedding {
+            embeddings::check(schema, column)?;
+        }
+        Ok(vec![Field::new("diverse_rank", DataType::Int64, true)])
+    }
+
+    fn read(&mut self, _: usize, _: usize, batches: &[RecordBatch]) -> Result<()> {
+        for batch in batches {
+            self.strata.add(batch)?;
+            let texts = self.what.text.of(batch)?;
+            let mut ids = Ids::default();
+            ids.add(batch, Some(&texts));
+            for row in 0..batch.num_rows() {
+                let id = ids.get(row as u32).unwrap_or_default();
+                self.keys.push(xxh3_64(id.as_bytes()));
+                let text = texts.get(row).unwrap_or_default();
+                let language = texts.language(row);
+                self.tokens.push(self.cutter.tokens(&text, language).to_vec());
+                if self.what.embedding.is_none() {
+                    let mut cuts = Cuts::default();
+                    self.cutter.cut(&text, language, &mut cuts);
+                    self.sets.push(cuts.get(0));
+                }
+            }
+            if let Some(column) = &self.what.embedding {
+                self.vectors.add(batch, column)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, rows: usize, ledger: &StageLedger) -> Result<Vec<Dropped>> {
+        let strata = self.strata.sorted();
+        let quotas = self.quotas(&strata)?;
+        let similarity = self.similarity()?;
+        let (keys, seed) = (&self.keys, self.what.seed);
+        let items = Items { keys, strata: &strata.of, quotas: &quotas, seed };
+        let picks = diverse::choose(self.what.method, similarity.as_ref(), &items);
+        self.ranks = vec![None; rows];
+        for (rank, pick) in (1..).zip(&picks) {
+            self.ranks[pick.item] = Some(rank);
+        }
+        let kept: Vec<usize> = picks.iter().map(|pick| pick.item).collect();
+        self.report(similarity.as_ref(), &kept, ledger);
+        let others = (0..rows).filter(|row| self.ranks[*row].is_none());
+        Ok(others.map(|row| Dropped::alone(row as u32)).collect())
+    }
+
+    fn why(&self, _: &Dropped) -> Drop {
+        Drop { reason: "others add more to the variety".into(), ..Drop::default() }
+    }
+
+    fn columns(&mut self, rows: Range<usize>) -> Result<Vec<ArrayRef>> {
+        Ok(vec![Arc::new(Int64Array::from(self.ranks[rows].to_vec()))])
+    }
+}
