@@ -3,6 +3,7 @@
 
 pub mod exact;
 pub mod import;
+pub mod quality;
 
 use crate::output::{self, Writer};
 use crate::plain::with_columns;

@@ -35,12 +35,28 @@ pub struct NamedTable {
 }
 
 impl NamedTable {
+    /// The columns it has, without those that it gets as nulls.
+    pub fn own(&self) -> SchemaRef {
+        let own = self.schema.fields().len() - self.absent;
+        Arc::new(Schema::new(self.schema.fields().iter().take(own).cloned().collect::<Vec<_>>()))
+    }
+
+    /// How many rows it has; they are counted without a column.
+    pub fn count(&self) -> Result<u64> {
+        let failed = |error: ArrowError| Error::data(&self.name, error);
+        let mut rows = 0;
+        for batch in (self.open)(&[]).map_err(failed)? {
+            rows += batch.map_err(failed)?.num_rows() as u64;
+        }
+        Ok(rows)
+    }
+
     /// Checks that the columns which `who` needs are there.
     pub fn check(&self, needs: &[String], who: &str) -> Result<()> {
         let missing = needs.iter().find(|name| self.schema.index_of(name).is_err());
         let Some(missing) = missing else { return Ok(()) };
-        let own = &self.schema.fields()[..self.schema.fields().len() - self.absent];
-        let names: Vec<&str> = own.iter().map(|field| field.name().as_str()).collect();
+        let own = self.own();
+        let names: Vec<&str> = own.fields().iter().map(|field| field.name().as_str()).collect();
         let what = format!("column `{missing}` is missing; there are: {}", names.join(", "));
         let adds = Contract::that_adds(missing)
             .map_or_else(String::new, |program| format!(", which {program} adds"));
