@@ -97,14 +97,12 @@ impl Words {
     }
 
     fn add(&mut self, token: &str) {
-        let signs = token.chars().filter(|c| is_sign(*c)).count();
-        let letters = token.chars().filter(|c| c.is_alphabetic()).count() - signs;
         if !is_word(token) {
             self.other += token.chars().count();
             return;
         }
-        self.signs += signs;
-        self.letters += letters;
+        self.signs += token.chars().filter(|c| is_sign(*c)).count();
+        self.letters += token.chars().filter(|c| c.is_alphabetic() && !is_sign(*c)).count();
         self.text.push_str(token);
         self.text.push(' ');
     }
@@ -265,6 +263,14 @@ mod tests {
             for tag in ["en", "zh", "fr"] {
                 assert_ne!(is_in(text, tag), Some(false), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn every_character_can_be_looked_at() {
+        for character in '\0'..=char::MAX {
+            let words = Words::of(&character.to_string());
+            assert!(words.signs + words.letters + words.other <= 1, "{character:?}");
         }
     }
 
