@@ -81,7 +81,7 @@ SELECT *,
           | person | place | product | target | group | text ) [^\]]* \]
         | [\[【] \s* ( 此处 | 插入 | 填入 | 填写 | 姓名 | 主题 | 话题 | 问题 | 人物 | 城市 | 国家
           | 产品 | 地名 | 公司 | 你的 | 某 ) [^\]】]* [\]】]
-        | (^|\s) (todo|fixme|tbd|xxx)\b | 待补充 | 待填 | (此处|在此)(填|插入)
+        | (^|\s) (todo|fixme|tbd|xxx) ([\s:：]|$) | 待补充 | 待填 | (此处|在此)(填|插入)
         | lorem\s ipsum | dolor\s sit\s amet')
       THEN 'a placeholder was not filled in'
 
@@ -195,10 +195,10 @@ SELECT *,
         | (立论|续写|作答|回答|说明|解释|接着写|成全我|排个日程|聊聊.*|看看|实现|安排|为好)
           \s* [吧。.！!：:]* \s* $')
       THEN 'no request: neither a question nor an instruction'
-    WHEN attack IS NULL AND NOT regexp_like(prompt, '[?？]|[(（]\s*[)）]')
-        AND (language LIKE 'en%' OR detect_language(
-          CASE WHEN language IS NULL AND NOT regexp_like(prompt, '[?？]') THEN prompt END) = 'en')
-        AND NOT regexp_like(prompt, '(?xi)
+    WHEN NOT regexp_like(
+        CASE WHEN attack IS NULL AND NOT regexp_like(prompt, '[?？]|[(（]\s*[)）]')
+          THEN CASE WHEN language LIKE 'en%' OR (language IS NULL AND detect_language(prompt) = 'en')
+            THEN prompt END END, '(?xi)
           \b(please|kindly|pls|plz|gimme)\b
         | \b(can|could|would|will)\s (you|u|someone|anyone|anybody)\b
         | \b(tell|show|give|help|teach|guide|walk|let|advise|send|assist|coach|train|convince|get)s?
