@@ -15,6 +15,7 @@ mod journal;
 mod learn;
 mod pipeline;
 mod prompts;
+mod quality;
 mod run;
 mod s_eval;
 mod server;

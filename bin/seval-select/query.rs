@@ -7,7 +7,7 @@ use seval_core::input::{INPUT, NamedTable};
 use seval_core::plain::with_columns;
 use seval_core::select::ledger::StageLedger;
 use seval_core::select::reasons::Reasons;
-use seval_core::select::{Drop, Stage, lazily};
+use seval_core::select::{Drop, Stage, lazily, quality};
 use seval_core::{Error, Result, Rows};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -204,31 +204,7 @@ impl Stage for Quality {
         let read = Arc::new(AtomicU64::new(0));
         let rows = with_nulls(counted(rows, &read), &self.optional)?;
         let made = self.engine.later(self.body, rows)?;
-        let wanted: Vec<usize> = own
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .chain(made.schema.index_of("_warning").is_ok().then_some("_warning"))
-            .chain(["_reject"])
-            .map(|name| {
-                let no = |_| Error::usage(&self.name, format!("it gives no column `{name}`"));
-                made.schema.index_of(name).map_err(no)
-            })
-            .collect::<Result<_>>()?;
-        let schema = made.schema.project(&wanted).map_err(said)?;
-        let (mut batches, mut given, name) = (made.batches, 0, self.name);
-        let batches = std::iter::from_fn(move || match batches.next() {
-            Some(batch) => {
-                given += batch_rows(&batch);
-                Some(batch.and_then(|batch| batch.project(&wanted).map_err(said)))
-            }
-            None => {
-                let read = read.swap(given, Ordering::Relaxed);
-                let what = format!("it gives {given} rows of {read}; each must come once");
-                (read != given).then(|| Err(Error::usage(&name, what)))
-            }
-        });
-        let rows = Rows { schema: schema.into(), batches: Box::new(batches), ..made };
+        let rows = quality::checked(made, &own, read, &self.name)?;
         Box::new(Reasons { name: "quality", wanted: None }).apply(rows, ledger)
     }
 }

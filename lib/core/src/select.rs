@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod near;
 pub mod near_duplicates;
 pub mod normal;
+pub mod quality;
 pub mod quota;
 pub mod reader;
 pub mod reasons;

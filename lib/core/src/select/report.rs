@@ -156,7 +156,10 @@ fn lines(summaries: &[Summary], counts: &Counts) -> Vec<Line> {
 const PARTS: [(&str, &str); 4] = [
     ("stage", "Rows that each stage read and kept."),
     ("dropped", "Rows that were dropped, by reason."),
-    ("similarity", "Dropped rows by how alike they are to the row that is kept instead, in hundredths."),
+    (
+        "similarity",
+        "Dropped rows by how alike they are to the row that is kept instead, in hundredths.",
+    ),
     ("rows by value", "Rows before the stages and after."),
 ];
 
@@ -206,7 +209,12 @@ fn table(lines: &[&Line], page: &mut String) {
     let most = rows.iter().filter_map(|(_, values)| values[0]).fold(0.0, f64::max);
     let head = if bars { " |" } else { "" };
     let _ = write!(page, "\n| stage | of | {} |{head}\n", measures.join(" | "));
-    let _ = writeln!(page, "|---|---|{}{}", "---:|".repeat(measures.len()), if bars { "---|" } else { "" });
+    let _ = writeln!(
+        page,
+        "|---|---|{}{}",
+        "---:|".repeat(measures.len()),
+        if bars { "---|" } else { "" }
+    );
     for ((stage, of), values) in rows {
         let value = |at: usize| values.get(at).copied().flatten().map_or_else(String::new, shown);
         let cells: Vec<String> = (0..measures.len()).map(value).collect();

@@ -5,6 +5,7 @@
 mod attack_metrics;
 mod import;
 mod published;
+mod quality;
 mod query;
 mod refused;
 mod rows;

@@ -69,7 +69,14 @@ pub fn alike(a: &Value, b: &Value) -> bool {
 
 #[test]
 fn every_example_holds() {
-    for name in ["import/s-eval", "metric/safety", "metric/attack", "metric/leaderboard"] {
+    for name in [
+        "import/s-eval",
+        "metric/safety",
+        "metric/attack",
+        "metric/leaderboard",
+        "quality/prompts",
+        "quality/critic",
+    ] {
         let template = Template::named(name);
         for key in template.header.keys() {
             let known = ["about", "source", "needs", "optional", "example"];
