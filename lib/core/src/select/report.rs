@@ -7,7 +7,7 @@ use crate::plain::with_columns;
 use crate::rows::Rows;
 use crate::safe_text::SafeText;
 use crate::{Error, Result, cli};
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
@@ -202,8 +202,9 @@ fn table(lines: &[&Line], page: &mut String) {
             rows.push((key, Vec::new()));
             rows.len() - 1
         });
-        rows[at].1.resize(rows[at].1.len().max(column + 1), None);
-        rows[at].1[column] = line.value;
+        let values = &mut rows[at].1;
+        values.resize(values.len().max(column + 1), None);
+        values[column] = line.value;
     }
     let bars = lines.first().is_some_and(|line| line.part == "similarity");
     let most = rows.iter().filter_map(|(_, values)| values[0]).fold(0.0, f64::max);
