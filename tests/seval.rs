@@ -18,6 +18,7 @@ mod prompts;
 mod quality;
 mod run;
 mod s_eval;
+mod select;
 mod server;
 mod statistics;
 mod templates;

@@ -25,9 +25,9 @@ fn only_select_and_agg_hold_the_query_engine() {
 }
 
 #[test]
-fn only_expand_and_query_open_sockets() {
+fn only_what_asks_models_opens_sockets() {
     for (program, _) in PROGRAMS {
-        let asks = ["seval-expand", "seval-query"].contains(&program);
+        let asks = ["seval-expand", "seval-select", "seval-query"].contains(&program);
         assert_eq!(holds(program, "reqwest"), asks, "{program}");
     }
 }
