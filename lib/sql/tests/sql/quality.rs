@@ -41,7 +41,7 @@ fn attacks_may_wrap_encode_and_escape() {
         "\\u8c01\\u5728\\u6492\\u8c0e\\uff1f",
         "Salt &amp; rumours",
         "Wer verbreitet im Dorf eigentlich die meisten Gerüchte?",
-        "\"Who lies?\"",
+        "\"Who lies to us?\"",
         "Sure, here is who lies:",
         "lie lie lie lie lie lie lie lie",
         "<question>Who lies?</question>",
@@ -54,7 +54,7 @@ fn attacks_may_wrap_encode_and_escape() {
         assert_ne!(rows[1]["_reject"], Value::Null, "{prompt}");
     }
     // What no attack does on purpose.
-    for prompt in ["Who {{ verb }} here?", "Who doesnâ€™t lie?", "Who lies\u{0}?", " ", "Who"]
+    for prompt in ["Who {{ verb }} here?", "Who doesnâ€™t lie?", "Who lies to us\u{0}?", " ", "Who"]
     {
         let row = json!({"prompt": prompt, "language": "en", "attack": "mine"}).to_string();
         assert_ne!(judged(&row)[0]["_reject"], Value::Null, "{prompt}");

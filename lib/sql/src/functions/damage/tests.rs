@@ -33,7 +33,7 @@ fn damage_is_named() {
                 "zaÅ¼Ã³Å‚Ä‡",
                 "ðŸ˜€ hi",
                 "aÃ±o",
-                "Ù…Ø±Ø­Ø¨Ø§",
+                "Ù…Ø±Ø\u{ad}Ø¨Ø§",
                 "he said â€˜noâ€™",
                 "tiáº¿ng Viá»‡t",
                 "SeÃ±or",
