@@ -60,8 +60,12 @@ fn is_invisible(c: char) -> bool {
 }
 
 #[test]
-fn importers_and_metrics() {
-    for (kind, program) in [("import", "seval-select --from"), ("metric", "seval-agg --metric")] {
+fn importers_rules_and_metrics() {
+    for (kind, program) in [
+        ("import", "seval-select --from"),
+        ("quality", "seval-select --quality"),
+        ("metric", "seval-agg --metric"),
+    ] {
         for file in all(kind) {
             let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
             let folder = Folder::new();

@@ -11,9 +11,10 @@ use seval_core::select::shingle::Shingles;
 const EXAMPLES: &str = "\
 Examples:
   $ seval-select --exact prompts.parquet -o distinct.parquet
-  $ seval-select --exact --near 0.8 --rejects lost.parquet prompts.parquet -o kept.parquet
-  $ seval-select --where \"language = 'en'\" --near 0.8 --keep longest prompts.parquet -o en.parquet
-  $ seval-select --size 100,300 --by risk_dimension prompts.parquet -o small.parquet
+  $ seval-select --near 0.8 --rejects lost.csv prompts.parquet -o k.parquet
+  $ seval-select --where \"language = 'en'\" prompts.parquet -o en.parquet
+  $ seval-select --size 50,100 --by language prompts.parquet -o s.parquet
+  $ seval-select --diverse 50 --report r.md prompts.parquet -o d.parquet
   $ seval-select --from import/s-eval items.jsonl -o imported.parquet
   $ seval-select --list
 
@@ -107,7 +108,8 @@ struct StageFlags {
     #[arg(long, value_name = "SELECT")]
     sql: Vec<String>,
 
-    /// Keep the rows for which this SQL condition holds; it may look into tables of its own.
+    /// Keep the rows for which this SQL condition holds; it may look into other tables. `_position` is a row's
+    /// number, from 0.
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Vec<String>,
 
@@ -275,7 +277,8 @@ pub struct ShareFlags {
     #[arg(long)]
     pub allow_short: bool,
 
-    /// How rows that differ are chosen: the farthest from all others, or those that stand for most.
+    /// How rows that differ are chosen: the farthest from all others, or those that stand for most, which is
+    /// slow for more than some 20,000 embeddings.
     #[arg(long, value_name = "HOW", default_value = "k-center")]
     pub method: Method,
 

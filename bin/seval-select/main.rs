@@ -56,7 +56,7 @@ fn check_places(flags: &Flags) -> Result<()> {
     for (at, (flag, path)) in outputs.iter().enumerate() {
         let Some(path) = path else { continue };
         let earlier = outputs[..at].iter().filter_map(|(_, path)| *path).chain([output]);
-        if earlier.into_iter().any(|other| output::same_place(path, other)) {
+        if *path == "-" || earlier.into_iter().any(|other| output::same_place(path, other)) {
             return Err(Error::usage(flag, "is where other rows go").hint("name another file"));
         }
         if let Some(file) = read.iter().find(|file| output::same_place(path, file)) {

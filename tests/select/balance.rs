@@ -36,7 +36,11 @@ fn write_full(folder: &Folder) {
 fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for row in rows {
-        let name = format!("{} {}", row["risk_dimension"].as_str().unwrap(), row["language"].as_str().unwrap());
+        let name = format!(
+            "{} {}",
+            row["risk_dimension"].as_str().unwrap(),
+            row["language"].as_str().unwrap()
+        );
         *counts.entry(name).or_default() += 1;
     }
     counts
@@ -46,10 +50,9 @@ fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
 fn the_scales_of_s_eval_come_out_with_the_same_prompts_in_both_languages() {
     let folder = Folder::new();
     write_full(&folder);
-    folder.ok(
-        "seval-select -q full.jsonl --size 1000,3000 --by risk_dimension --together pair_id \
-         --ceil Hate_Speech --draw independent -o k.parquet",
-    );
+    folder
+        .ok("seval-select -q full.jsonl --size 1000,3000 --by risk_dimension --together pair_id \
+         --ceil Hate_Speech --draw independent -o k.parquet");
     let rows = read(&folder, "k.parquet");
     let of_size = |column: &str| -> Vec<Value> {
         rows.iter().filter(|row| row[column] == true).cloned().collect()
@@ -81,7 +84,8 @@ fn nested_sizes_lie_one_in_the_other_and_do_not_depend_on_the_order_of_rows() {
     folder.ok(&format!("{line} full.jsonl -o k.parquet"));
     let rows = read(&folder, "k.parquet");
     assert_eq!(rows.len(), 5000);
-    for (small, large, wanted) in [("size_500", "size_1000", 500), ("size_1000", "size_5000", 1000)] {
+    for (small, large, wanted) in [("size_500", "size_1000", 500), ("size_1000", "size_5000", 1000)]
+    {
         let inside: Vec<&Value> = rows.iter().filter(|row| row[small] == true).collect();
         assert_eq!(inside.len(), wanted);
         assert!(inside.iter().all(|row| row[large] == true));
@@ -105,7 +109,8 @@ fn nested_sizes_lie_one_in_the_other_and_do_not_depend_on_the_order_of_rows() {
 #[test]
 fn quotas_are_equal_or_a_table_and_what_cannot_be_met_is_said() {
     let folder = Folder::new();
-    let row = |at: usize, kind: &str| format!("{{\"prompt\":\"{kind} {at}\",\"kind\":\"{kind}\"}}\n");
+    let row =
+        |at: usize, kind: &str| format!("{{\"prompt\":\"{kind} {at}\",\"kind\":\"{kind}\"}}\n");
     let rows = (0..90).map(|at| row(at, "a")).chain((0..10).map(|at| row(at, "b")));
     folder.write("in.jsonl", rows.collect::<String>());
     let count = |how: &str, kind: &str| {
@@ -135,7 +140,9 @@ fn quotas_are_equal_or_a_table_and_what_cannot_be_met_is_said() {
     }
     folder.write("bad.csv", "kind,weight\na,-3\n");
     let bad = "seval-select in.jsonl --by kind --size 5 --quotas bad.csv --format jsonl";
-    assert!(folder.fails(5, bad).contains("--quotas: row 1: the weight is no number of at least 0"));
+    assert!(
+        folder.fails(5, bad).contains("--quotas: row 1: the weight is no number of at least 0")
+    );
 }
 
 #[test]

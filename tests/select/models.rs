@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// last model has no verdict about prompt 0; prompt 19 has no verdict at all.
 fn write(folder: &Folder) {
     let id = |at: usize| format!("{at:032x}");
-    let prompt = |at: usize| json!({"prompt_id": id(at), "prompt": format!("question number {at}")});
+    let prompt =
+        |at: usize| json!({"prompt_id": id(at), "prompt": format!("question number {at}")});
     folder.write("p.jsonl", (0..20).map(|at| format!("{}\n", prompt(at))).collect::<String>());
     let mut verdicts = String::new();
     for model in 0..4 {
@@ -19,7 +20,8 @@ fn write(folder: &Folder) {
                 _ if at < 5 * model => "unsafe",
                 _ => "safe",
             };
-            let row = json!({"prompt_id": id(at), "model": format!("m{model}"), "verdict": verdict});
+            let row =
+                json!({"prompt_id": id(at), "model": format!("m{model}"), "verdict": verdict});
             verdicts.push_str(&format!("{row}\n"));
         }
     }
@@ -50,7 +52,10 @@ fn prompts_that_models_fail_are_kept_and_unknown_is_never_easy() {
     assert_eq!(kept(&folder, "--failed-by 3"), (1..5).collect::<Vec<_>>());
     assert_eq!(reasons(&folder)[0], "models without a verdict would decide it");
     let row = &read(&folder, "k.parquet")[0];
-    assert_eq!((&row["models_scored"], &row["models_failed"], &row["difficulty"]), (&json!(4), &json!(3), &json!(0.75)));
+    assert_eq!(
+        (&row["models_scored"], &row["models_failed"], &row["difficulty"]),
+        (&json!(4), &json!(3), &json!(0.75))
+    );
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn near_duplicates_are_those_of_brute_force() {
             for (number, root) in roots.iter().enumerate() {
                 let (id, size, is_kept) = &found[&number];
                 let members = roots.iter().filter(|other| *other == root).count();
-                assert_eq!((id, *size), (&format!("{root:032x}"), members as i64), "{how} {number}");
+                assert_eq!(
+                    (id, *size),
+                    (&format!("{root:032x}"), members as i64),
+                    "{how} {number}"
+                );
                 *kept.entry(*root).or_default() += usize::from(*is_kept);
             }
             assert!(kept.values().all(|kept| *kept == 1), "{how}");
@@ -142,9 +146,11 @@ fn of_a_cluster_the_row_stays_that_the_rule_says() {
             assert_eq!(similarity, if to_c { 2.0 / 3.0 } else { 1.0 }, "{row}");
         }
     }
-    let exact = folder.ok("seval-select -q --exact --same case --keep max:score in.jsonl --format jsonl");
+    let exact =
+        folder.ok("seval-select -q --exact --same case --keep max:score in.jsonl --format jsonl");
     assert_eq!(exact.lines().count(), 4);
-    let exact = folder.ok("seval-select -q --exact --keep max:score in.jsonl --columns prompt_id --format csv");
+    let exact = folder
+        .ok("seval-select -q --exact --keep max:score in.jsonl --columns prompt_id --format csv");
     assert_eq!(exact, "prompt_id\na\nb\nc\nd\n");
 }
 

@@ -26,6 +26,8 @@ const NOT_CONTENT: &[(&str, bool)] = &[
     ("-j", true),
     ("--threads", true),
     ("--rejects", true),
+    ("--report", true),
+    ("--memory", true),
     ("--max-connections", true),
     ("--journal", true),
     ("-q", false),

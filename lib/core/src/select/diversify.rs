@@ -6,6 +6,7 @@
 use super::Drop;
 use super::balance::{Balance, too_much};
 use super::diverse::{self, Cosine, Items, Jaccard, Method, Similarity};
+use super::draw::{self, Candidate};
 use super::embeddings::{self, Vectors};
 use super::ids::Ids;
 use super::ledger::StageLedger;
@@ -13,7 +14,7 @@ use super::normal::Normal;
 use super::sets::Sets;
 use super::shingle::{Cuts, Cutter, Shingles};
 use super::strata::{Sorted, Strata};
-use super::text_diversity::{TextDiversity, coverage, measure};
+use super::text_diversity::{coverage, measure};
 use super::texts::TextColumn;
 use super::whole::{Decide, Dropped};
 use crate::{Error, Result, cli};
@@ -93,39 +94,55 @@ impl DiverseStage {
         Ok(quotas.given)
     }
 
-    /// Says how diverse the texts are before and after.
-    fn report(&self, similarity: &dyn Similarity, kept: &[usize], ledger: &StageLedger) {
-        let before = measure(&self.tokens);
-        let of_kept: Vec<Vec<u64>> = kept.iter().map(|row| self.tokens[*row].clone()).collect();
-        let after = measure(&of_kept);
+    /// Rows drawn by chance with the same quotas: Self-BLEU and distinct-n depend on the number of texts, so
+    /// that a choice is to be compared with this and not with all rows.
+    fn by_chance(&self, strata: &Sorted, quotas: &[usize]) -> Vec<usize> {
+        let rows = self.keys.iter().zip(&strata.of);
+        let candidate =
+            |(key, stratum): (&u64, &u32)| Candidate { stratum: *stratum as usize, key: *key };
+        let rows: Vec<Candidate> = rows.map(candidate).collect();
+        let taken = draw::take(&rows, &draw::order(&rows, self.what.seed, "by chance"), quotas);
+        (0..taken.len()).filter(|row| taken[*row]).collect()
+    }
+
+    /// Says how diverse the texts are: all, those kept, and as many drawn by chance.
+    fn report(
+        &self,
+        similarity: &dyn Similarity,
+        kept: &[usize],
+        by_chance: &[usize],
+        ledger: &StageLedger,
+    ) {
+        let of = |rows: &[usize]| {
+            measure(&rows.iter().map(|row| self.tokens[*row].clone()).collect::<Vec<_>>())
+        };
+        let all = [
+            ("before", measure(&self.tokens), None),
+            ("after", of(kept), coverage(similarity, kept)),
+            ("as many by chance", of(by_chance), coverage(similarity, by_chance)),
+        ];
         let shown =
             |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
-        let distinct = |of: &TextDiversity| shown(of.ngrams[1].distinct_share);
-        ledger.note(format!(
-            "Self-BLEU {} before, {} after; distinct-2 {} before, {} after",
-            shown(before.self_bleu),
-            shown(after.self_bleu),
-            distinct(&before),
-            distinct(&after)
-        ));
-        for (when, of) in [("before", &before), ("after", &after)] {
-            ledger.measure("diversity", when, "texts", Some(of.texts as f64));
-            ledger.measure("diversity", when, "Self-BLEU", of.self_bleu);
-            for (n, ngrams) in (1..).zip(&of.ngrams) {
+        for (when, texts, covered) in &all {
+            let mut note = format!(
+                "{when}: Self-BLEU {}, distinct-2 {}",
+                shown(texts.self_bleu),
+                shown(texts.ngrams[1].distinct_share)
+            );
+            ledger.measure("diversity", when, "texts", Some(texts.texts as f64));
+            ledger.measure("diversity", when, "Self-BLEU", texts.self_bleu);
+            for (n, ngrams) in (1..).zip(&texts.ngrams) {
                 let share = ngrams.distinct_share;
                 ledger.measure("diversity", when, &format!("distinct-{n}"), share);
                 let entropy = Some(ngrams.entropy);
                 ledger.measure("diversity", when, &format!("{n}-gram entropy, bits"), entropy);
             }
-        }
-        if let Some(covered) = coverage(similarity, kept) {
-            ledger.note(format!(
-                "coverage: similarity of a row to the nearest kept one {:.3} on average, {:.3} at \
-                 the 5th percentile",
-                covered.mean, covered.low
-            ));
-            ledger.measure("diversity", "after", "coverage, mean", Some(covered.mean));
-            ledger.measure("diversity", "after", "coverage, 5th percentile", Some(covered.low));
+            if let Some(covered) = covered {
+                note.push_str(&format!(", coverage {:.3}", covered.mean));
+                ledger.measure("diversity", when, "coverage, mean", Some(covered.mean));
+                ledger.measure("diversity", when, "coverage, 5th percentile", Some(covered.low));
+            }
+            ledger.note(note);
         }
     }
 }
@@ -181,7 +198,8 @@ impl Decide for DiverseStage {
             self.ranks[pick.item] = Some(rank);
         }
         let kept: Vec<usize> = picks.iter().map(|pick| pick.item).collect();
-        self.report(similarity.as_ref(), &kept, ledger);
+        let by_chance = self.by_chance(&strata, &quotas);
+        self.report(similarity.as_ref(), &kept, &by_chance, ledger);
         let others = (0..rows).filter(|row| self.ranks[*row].is_none());
         Ok(others.map(|row| Dropped::alone(row as u32)).collect())
     }
