@@ -3,10 +3,10 @@
 use crate::server::ServerFlags;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Parser};
 use seval_core::cli::{OutputFlags, SharedFlags};
-use seval_core::select::choose::Mix;
-use seval_core::select::keep::Keep;
-use seval_core::select::normal::Normal;
-use seval_core::select::shingle::Shingles;
+use seval_core::select::duplicates::keep::Keep;
+use seval_core::select::duplicates::normal::Normal;
+use seval_core::select::duplicates::shingle::Shingles;
+use seval_core::select::victims::choose::Mix;
 
 const EXAMPLES: &str = "\
 Examples:

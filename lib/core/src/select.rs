@@ -4,42 +4,20 @@
 //! A stage that can tell of each row by itself streams ([`rowwise`]); one that has to see all rows keeps them
 //! in a spool meanwhile ([`whole`]), so that memory is bounded by `--memory` and not by the rows.
 
-pub mod balance;
-pub mod choose;
-pub mod clusters;
 pub mod columns;
-pub mod cosine;
-pub mod diverse;
 pub mod diversify;
-pub mod draw;
 pub mod duplicates;
-pub mod embeddings;
-pub mod exact;
-pub mod exclude;
 pub mod ids;
 pub mod import;
-pub mod items;
-pub mod keep;
 pub mod ledger;
-pub mod near;
-pub mod near_duplicates;
-pub mod normal;
 pub mod quality;
-pub mod quota;
-pub mod reader;
 pub mod reasons;
 pub mod report;
 pub mod rowwise;
-pub mod semantic;
-pub mod sets;
-pub mod shingle;
 pub mod sized;
-pub mod small_set;
 pub mod spool;
 pub mod strata;
-pub mod text_diversity;
 pub mod texts;
-pub mod verdicts;
 pub mod victims;
 pub mod whole;
 

@@ -1,9 +1,9 @@
 //! The columns that are written, where not all are.
 
-use super::failed;
-use super::texts::missing;
 use crate::Result;
 use crate::rows::Rows;
+use crate::select::failed;
+use crate::select::texts::missing;
 
 /// The rows with only these columns, in this order; without names, with all.
 pub fn only(rows: Rows, names: &[String]) -> Result<Rows> {

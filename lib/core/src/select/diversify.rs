@@ -1,22 +1,26 @@
-//! The rows that differ most from each other: [`super::diverse`] over the rows, with quotas, and how diverse the
+//! The rows that differ most from each other: [`crate::select::diversify::diverse`] over the rows, with quotas, and how diverse the
 //! texts are before and after.
 //!
 //! Memory: the sets of shingles (about 8 bytes a character or word) or the vectors of all rows, and their words.
 
-use super::Drop;
-use super::balance::{Balance, too_much};
-use super::diverse::{self, Cosine, Items, Jaccard, Method, Similarity};
-use super::draw::{self, Candidate};
-use super::embeddings::{self, Vectors};
-use super::ids::Ids;
-use super::ledger::StageLedger;
-use super::normal::Normal;
-use super::sets::Sets;
-use super::shingle::{Cuts, Cutter, Shingles};
-use super::strata::{Sorted, Strata};
-use super::text_diversity::{coverage, measure};
-use super::texts::TextColumn;
-use super::whole::{Decide, Dropped};
+pub mod diverse;
+pub mod sets;
+pub mod text_diversity;
+
+use crate::select::Drop;
+use crate::select::diversify::diverse::{Cosine, Items, Jaccard, Method, Similarity};
+use crate::select::diversify::sets::Sets;
+use crate::select::diversify::text_diversity::{coverage, measure};
+use crate::select::duplicates::embeddings::{self, Vectors};
+use crate::select::duplicates::normal::Normal;
+use crate::select::duplicates::shingle::{Cuts, Cutter, Shingles};
+use crate::select::ids::Ids;
+use crate::select::ledger::StageLedger;
+use crate::select::sized::balance::{Balance, too_much};
+use crate::select::sized::draw::{self, Candidate};
+use crate::select::strata::{Sorted, Strata};
+use crate::select::texts::TextColumn;
+use crate::select::whole::{Decide, Dropped};
 use crate::{Error, Result, cli};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};

@@ -1,14 +1,27 @@
 //! Duplicates of any kind: rows in one cluster, of which one is kept. Every row that goes on gets `cluster_id`,
 //! the smallest prompt_id of its cluster, which does not depend on the order of rows, and `cluster_size`.
 
-use super::Drop;
-use super::clusters::Clusters;
-use super::ids::Ids;
-use super::keep::{Keep, Values};
-use super::ledger::StageLedger;
-use super::texts::{TextColumn, Texts};
-use super::whole::{Decide, Dropped};
+pub mod clusters;
+pub mod cosine;
+pub mod embeddings;
+pub mod exact;
+pub mod exclude;
+pub mod keep;
+pub mod near;
+pub mod near_duplicates;
+pub mod normal;
+pub mod reader;
+pub mod semantic;
+pub mod shingle;
+
 use crate::Result;
+use crate::select::Drop;
+use crate::select::duplicates::clusters::Clusters;
+use crate::select::duplicates::keep::{Keep, Values};
+use crate::select::ids::Ids;
+use crate::select::ledger::StageLedger;
+use crate::select::texts::{TextColumn, Texts};
+use crate::select::whole::{Decide, Dropped};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! The names of rows: their prompt_id or, without one, the content id of their text.
 
-use super::texts::Texts;
 use crate::random::content_id;
+use crate::select::texts::Texts;
 use arrow::array::{Array, AsArray, RecordBatch};
 use std::collections::HashMap;
 

@@ -1,12 +1,12 @@
 //! What an importer's SELECT gives becomes prompt rows.
 
-use super::Stage;
-use super::ledger::StageLedger;
-use super::reasons::Reasons;
 use crate::contract::Contract;
 use crate::plain::with_columns;
 use crate::random::content_id;
 use crate::rows::Rows;
+use crate::select::Stage;
+use crate::select::ledger::StageLedger;
+use crate::select::reasons::Reasons;
 use crate::{Error, Result};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Schema, SchemaRef};

@@ -1,10 +1,10 @@
 //! What became of every row: counts and reasons for people, the dropped rows themselves for a file.
 
-use super::{Drop, failed};
 use crate::input::unify;
 use crate::output::{self, Writer};
 use crate::plain::with_columns;
 use crate::provenance::Stage as History;
+use crate::select::{Drop, failed};
 use crate::{Result, cli};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;

@@ -17,9 +17,10 @@ pub fn checked(made: Rows, own: &Schema, read: Arc<AtomicU64>, rules: &str) -> R
     check(&made.schema, own, rules)?;
     let names = own.fields().iter().map(|field| field.name().as_str()).chain(ABOUT);
     let wanted: Vec<usize> = names.filter_map(|name| made.schema.index_of(name).ok()).collect();
-    let schema = made.schema.project(&wanted).map_err(super::failed)?.into();
+    let schema = made.schema.project(&wanted).map_err(crate::select::failed)?.into();
     let made = counted(made, read, rules);
-    let batches = made.batches.map(move |batch| batch?.project(&wanted).map_err(super::failed));
+    let batches =
+        made.batches.map(move |batch| batch?.project(&wanted).map_err(crate::select::failed));
     Ok(Rows { schema, batches: Box::new(batches), history: made.history })
 }
 

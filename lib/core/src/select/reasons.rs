@@ -1,12 +1,12 @@
 //! Rows that a query has judged: it gives two columns about a row beside the row's own, `_reject`, why it is
 //! dropped, and `_warning`, what is odd about it. They end here.
 
-use super::ledger::StageLedger;
-use super::rowwise::{Judge, Rowwise};
-use super::texts::text_column;
-use super::{Drop, Stage};
 use crate::Result;
 use crate::rows::Rows;
+use crate::select::ledger::StageLedger;
+use crate::select::rowwise::{Judge, Rowwise};
+use crate::select::texts::text_column;
+use crate::select::{Drop, Stage};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 
@@ -31,8 +31,9 @@ impl Stage for Reasons {
             .filter(|at| !ABOUT.contains(&rows.schema.field(*at).name().as_str()))
             .collect();
         let rows = Box::new(Rowwise(*self)).apply(rows, ledger)?;
-        let schema = rows.schema.project(&own).map_err(super::failed)?;
-        let batches = rows.batches.map(move |batch| batch?.project(&own).map_err(super::failed));
+        let schema = rows.schema.project(&own).map_err(crate::select::failed)?;
+        let batches =
+            rows.batches.map(move |batch| batch?.project(&own).map_err(crate::select::failed));
         Ok(Rows { schema: schema.into(), batches: Box::new(batches), history: rows.history })
     }
 }

@@ -1,11 +1,11 @@
 //! What a selection did, for people and for other reports: one long table with the columns `part`, `stage`,
 //! `of`, `measure` and `value`, or the same as a Markdown page.
 
-use super::ledger::Summary;
 use crate::output::{self, Format, Options, Writer};
 use crate::plain::with_columns;
 use crate::rows::Rows;
 use crate::safe_text::SafeText;
+use crate::select::ledger::Summary;
 use crate::{Error, Result, cli};
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -66,7 +66,7 @@ impl Counts {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for name in &self.columns {
             let Some(column) = batch.column_by_name(name) else { continue };
-            let column = cast(column, &DataType::Utf8).map_err(super::failed)?;
+            let column = cast(column, &DataType::Utf8).map_err(crate::select::failed)?;
             for value in column.as_string::<i32>() {
                 let key = (name.clone(), value.unwrap_or("(none)").to_owned());
                 counts.entry(key).or_default()[when] += 1;

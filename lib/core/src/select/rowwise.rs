@@ -1,9 +1,9 @@
 //! Stages that tell of each row by itself, or by those before it: rows stream through.
 
-use super::ledger::StageLedger;
-use super::{Drop, Stage};
 use crate::Result;
 use crate::rows::Rows;
+use crate::select::ledger::StageLedger;
+use crate::select::{Drop, Stage};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 

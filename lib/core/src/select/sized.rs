@@ -3,17 +3,22 @@
 //!
 //! Memory: about 40 bytes for each row.
 
-use super::Drop;
-use super::balance::{Balance, too_much};
-use super::draw::{self, Candidate, Sizes};
-use super::ids::Ids;
-use super::ledger::StageLedger;
-use super::quota::Quotas;
-use super::small_set::{SmallSet, small_sets};
-use super::strata::{Sorted, Strata};
-use super::texts::{TextColumn, text_column};
-use super::verdicts::Verdicts;
-use super::whole::{Decide, Dropped};
+pub mod balance;
+pub mod draw;
+pub mod quota;
+pub mod small_set;
+
+use crate::select::Drop;
+use crate::select::ids::Ids;
+use crate::select::ledger::StageLedger;
+use crate::select::sized::balance::{Balance, too_much};
+use crate::select::sized::draw::{Candidate, Sizes};
+use crate::select::sized::quota::Quotas;
+use crate::select::sized::small_set::{SmallSet, small_sets};
+use crate::select::strata::{Sorted, Strata};
+use crate::select::texts::{TextColumn, text_column};
+use crate::select::victims::verdicts::Verdicts;
+use crate::select::whole::{Decide, Dropped};
 use crate::{Error, Result, cli};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};

@@ -1,9 +1,9 @@
 //! Batches that are read several times: in memory while they are few, in a temporary file beyond.
 
-use super::failed;
 use crate::Result;
 use crate::input::spool;
 use crate::rows::{Batches, sliced_bytes};
+use crate::select::failed;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;

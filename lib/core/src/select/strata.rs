@@ -1,7 +1,7 @@
 //! Strata: rows that are the same in some columns, such as a risk dimension or a language.
 
-use super::failed;
-use super::texts::missing;
+use crate::select::failed;
+use crate::select::texts::missing;
 use crate::{Error, Result};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;

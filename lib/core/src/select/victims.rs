@@ -2,15 +2,19 @@
 //! best, or a mix of prompts of high and of low risk. A prompt that no verdict decides about is dropped, and
 //! said to be so.
 
-use super::Drop;
-use super::choose::{Choice, Mix, failed_by, mix, top_by_discrimination};
-use super::ids::Ids;
-use super::items::Item;
-use super::ledger::StageLedger;
-use super::quota::Short;
-use super::texts::TextColumn;
-use super::verdicts::Verdicts;
-use super::whole::{Decide, Dropped};
+pub mod choose;
+pub mod items;
+pub mod verdicts;
+
+use crate::select::Drop;
+use crate::select::ids::Ids;
+use crate::select::ledger::StageLedger;
+use crate::select::sized::quota::Short;
+use crate::select::texts::TextColumn;
+use crate::select::victims::choose::{Choice, Mix, failed_by, mix, top_by_discrimination};
+use crate::select::victims::items::Item;
+use crate::select::victims::verdicts::Verdicts;
+use crate::select::whole::{Decide, Dropped};
 use crate::{Error, Result, cli};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};

@@ -1,10 +1,10 @@
 //! Stages that have to see all rows before they know which to keep. Meanwhile the rows lie in a spool.
 
-use super::ledger::StageLedger;
-use super::spool::{Spool, Spooled};
-use super::{Drop, Stage, lazily};
 use crate::plain::with_columns;
 use crate::rows::{Batches, Rows};
+use crate::select::ledger::StageLedger;
+use crate::select::spool::{Spool, Spooled};
+use crate::select::{Drop, Stage, lazily};
 use crate::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};

@@ -3,7 +3,7 @@
 use super::Taxonomy;
 use crate::expand::Chosen;
 use crate::random::Draws;
-use crate::select::quota::share;
+use crate::select::sized::quota::share;
 use std::collections::BTreeMap;
 
 /// How many base prompts are wanted in each language; without either, all there are.

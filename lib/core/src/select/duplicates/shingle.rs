@@ -4,7 +4,7 @@
 //! A shingle is a 64-bit hash. That two different shingles of one pair of texts have the same hash, and the
 //! overlap comes out one too high, has a chance of about 1 in 10^15 for texts of a hundred words.
 
-use super::normal::Normal;
+use crate::select::duplicates::normal::Normal;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How texts are cut; at least one of the two is there.

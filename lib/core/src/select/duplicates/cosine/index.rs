@@ -8,7 +8,7 @@
 use super::exact::{BLOCK, Block};
 use super::{Recall, Rows};
 use crate::random::Draws;
-use crate::select::clusters::Clusters;
+use crate::select::duplicates::clusters::Clusters;
 use crate::{Error, Result};
 use instant_distance::{Builder, Point, Search};
 use rayon::ThreadPoolBuilder;

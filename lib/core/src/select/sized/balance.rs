@@ -1,10 +1,10 @@
 //! How much each stratum gives, as the command line says it.
 
-use super::quota::Shares as Weights;
-use super::quota::{Excess, Plan, Quotas, Rounding, Short};
-use super::strata::{Sorted, Strata};
-use super::texts::missing;
 use crate::input::{self, Source};
+use crate::select::sized::quota::Shares as Weights;
+use crate::select::sized::quota::{Excess, Plan, Quotas, Rounding, Short};
+use crate::select::strata::{Sorted, Strata};
+use crate::select::texts::missing;
 use crate::{Error, Result, cli};
 use arrow::array::AsArray;
 use arrow::compute::cast;

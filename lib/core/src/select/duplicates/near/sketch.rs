@@ -2,7 +2,7 @@
 //! that the shingles take. Two shingles in one slot make a rare one look shared, which costs a comparison
 //! later and changes no answer; a shared one never looks rare.
 
-use crate::select::shingle::Cuts;
+use crate::select::duplicates::shingle::Cuts;
 
 /// Slots for each shingle that is counted, if memory allows: a rare one in five then looks shared.
 const SLOTS: u64 = 4;

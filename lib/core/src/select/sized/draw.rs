@@ -2,8 +2,8 @@
 //! seed, the purpose and the item's key, and so does not depend on the order of the rows. Items of
 //! one key in two strata (one prompt in two languages) have the same place in both orders.
 
-use super::quota::Quotas;
 use crate::random::Draws;
+use crate::select::sized::quota::Quotas;
 
 /// An item that may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn take(items: &[Candidate], order: &[usize], given: &[usize]) -> Vec<bool> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::quota::{Plan, Rounding, Shares};
+    use crate::select::sized::quota::{Plan, Rounding, Shares};
 
     const SIZES: [usize; 4] = [1000, 3000, 5000, 10000];
 

@@ -2,7 +2,7 @@
 //! in hand are looked at.
 
 use super::{Cover, ONE, Raise, Similarity};
-use crate::select::sets::Sets;
+use crate::select::diversify::sets::Sets;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_128;

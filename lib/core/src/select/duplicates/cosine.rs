@@ -14,7 +14,7 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-use super::clusters::Clusters;
+use crate::select::duplicates::clusters::Clusters;
 use crate::{Error, Result};
 
 /// What a comparison in f64 may be off by: far below what an embedding can mean, and above the

@@ -13,7 +13,7 @@ mod self_bleu;
 #[cfg(test)]
 mod tests;
 
-use super::diverse::{ONE, Similarity};
+use crate::select::diversify::diverse::{ONE, Similarity};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 

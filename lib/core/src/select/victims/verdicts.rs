@@ -1,9 +1,9 @@
 //! What models did with the prompts of a selection, from files of verdicts.
 
-use super::items::{Items, ItemsBuilder, Verdict};
-use super::ledger::StageLedger;
 use crate::contract::Contract;
 use crate::input::{self, Source};
+use crate::select::ledger::StageLedger;
+use crate::select::victims::items::{Items, ItemsBuilder, Verdict};
 use crate::{Error, Result, cli};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 

@@ -5,7 +5,7 @@
 //! change is computed anew ([`Rows::is_pair`]).
 
 use super::Rows;
-use crate::select::clusters::Clusters;
+use crate::select::duplicates::clusters::Clusters;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;

@@ -1,10 +1,10 @@
 //! Reads rows for the near join, as often as memory makes necessary: once if all shingles can be kept, three
 //! times otherwise.
 
-use super::near::{Block, Collecting, Counting, Limits, Threshold};
-use super::normal::Normal;
-use super::shingle::{Cuts, Cutter, Shingles};
-use super::texts::Texts;
+use crate::select::duplicates::near::{Block, Collecting, Counting, Limits, Threshold};
+use crate::select::duplicates::normal::Normal;
+use crate::select::duplicates::shingle::{Cuts, Cutter, Shingles};
+use crate::select::texts::Texts;
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
 use rayon::prelude::*;

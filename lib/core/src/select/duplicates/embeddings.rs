@@ -1,8 +1,8 @@
 //! Embeddings of rows, from a column of lists of numbers: all of one length, all finite. A row without one is
 //! compared with none.
 
-use super::failed;
-use super::texts::missing;
+use crate::select::failed;
+use crate::select::texts::missing;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch};
 use arrow::compute::cast;

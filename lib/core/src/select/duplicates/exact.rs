@@ -1,14 +1,14 @@
 //! Exact duplicates: rows whose texts are the same once Unicode form (NFKC), case and white space are made
 //! equal.
 
-use super::duplicates::Find;
-use super::ledger::StageLedger;
-use super::normal::Normal;
-use super::rowwise::Judge;
-use super::texts::{TextColumn, Texts};
-use super::{Drop, ids};
 use crate::random::content_id;
-use crate::{Result, select::clusters::Clusters};
+use crate::select::duplicates::Find;
+use crate::select::duplicates::normal::Normal;
+use crate::select::ledger::StageLedger;
+use crate::select::rowwise::Judge;
+use crate::select::texts::{TextColumn, Texts};
+use crate::select::{Drop, ids};
+use crate::{Result, select::duplicates::clusters::Clusters};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Schema;
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! Against the same computed in the plainest way, on small random items.
 
 use super::*;
-use crate::select::sets::{Sets, jaccard};
+use crate::select::diversify::sets::{Sets, jaccard};
 
 /// Small random sets, some empty, some the same, with their similarities.
 fn sets(draws: &mut Draws) -> (Box<dyn Similarity>, Vec<Vec<i32>>) {

@@ -1,12 +1,12 @@
-//! The stage that drops near duplicates: [`super::near`] over the rows.
+//! The stage that drops near duplicates: [`crate::select::duplicates::near`] over the rows.
 
-use super::clusters::Clusters;
-use super::duplicates::Find;
-use super::ledger::StageLedger;
-use super::near::Near;
-use super::reader::{Likeness, Reader};
-use super::texts::Texts;
 use crate::Result;
+use crate::select::duplicates::Find;
+use crate::select::duplicates::clusters::Clusters;
+use crate::select::duplicates::near::Near;
+use crate::select::duplicates::reader::{Likeness, Reader};
+use crate::select::ledger::StageLedger;
+use crate::select::texts::Texts;
 use arrow::array::RecordBatch;
 
 /// Finds near duplicates.

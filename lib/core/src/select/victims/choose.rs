@@ -3,9 +3,9 @@
 //! Invariant: a prompt is dropped as too easy, too hard or too dull only if verdicts say so;
 //! without them it is [`Choice::Unknown`], and the caller says that.
 
-use super::draw::{Candidate, order, take};
-use super::items::Item;
-use super::quota::{Quotas, Short};
+use crate::select::sized::draw::{Candidate, order, take};
+use crate::select::sized::quota::{Quotas, Short};
+use crate::select::victims::items::Item;
 
 /// What becomes of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

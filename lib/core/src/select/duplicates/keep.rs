@@ -1,7 +1,7 @@
 //! Which row of a cluster of duplicates is kept.
 
-use super::failed;
-use super::texts::{Texts, missing};
+use crate::select::failed;
+use crate::select::texts::{Texts, missing};
 use crate::{Error, Result};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;

@@ -4,7 +4,7 @@
 //! Invariants: a prompt without a verdict enters no score and is counted apart; a model without any
 //! in a set has no score there, and no error.
 
-use super::items::{Cell, Items};
+use crate::select::victims::items::{Cell, Items};
 
 /// One model in one set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

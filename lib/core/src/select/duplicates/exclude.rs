@@ -1,17 +1,17 @@
 //! Decontamination: drops rows whose text is in another file, or nearly so: the same text, a near one, or a run
 //! of words that one of its texts has too. Each says which row of which file.
 //!
-//! Memory: about 24 bytes for each run of words in the other file, and what [`super::near`] takes.
+//! Memory: about 24 bytes for each run of words in the other file, and what [`crate::select::duplicates::near`] takes.
 
-use super::Drop;
-use super::exact::hashes;
-use super::ledger::StageLedger;
-use super::near::Pairs;
-use super::reader::{Likeness, Reader};
-use super::shingle::{Cutter, Shingles};
-use super::texts::{TextColumn, Texts};
-use super::whole::{Decide, Dropped};
 use crate::input::{self, Source};
+use crate::select::Drop;
+use crate::select::duplicates::exact::hashes;
+use crate::select::duplicates::near::Pairs;
+use crate::select::duplicates::reader::{Likeness, Reader};
+use crate::select::duplicates::shingle::{Cutter, Shingles};
+use crate::select::ledger::StageLedger;
+use crate::select::texts::{TextColumn, Texts};
+use crate::select::whole::{Decide, Dropped};
 use crate::{Error, Result};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Field, Int64Type, Schema};
@@ -246,7 +246,7 @@ impl Pairs for Nearest {
 
     fn near(&mut self, row: u32, other: u32, shared: u32, all: u32) -> bool {
         let (excluded, row) = (row.min(other), row.max(other));
-        let index = super::near::jaccard(shared, all);
+        let index = crate::select::duplicates::near::jaccard(shared, all);
         let nearest = self.nearest.entry(row).or_insert((excluded, index));
         if index > nearest.1 || (index == nearest.1 && excluded < nearest.0) {
             *nearest = (excluded, index);

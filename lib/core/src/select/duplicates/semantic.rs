@@ -1,13 +1,13 @@
 //! Semantic duplicates: rows whose embeddings have a cosine of at least a threshold. The embeddings are a
 //! column, or are asked for, and then kept in the column `embedding`.
 
-use super::clusters::Clusters;
-use super::cosine::{self, Limits};
-use super::duplicates::Find;
-use super::embeddings::{self, Vectors};
-use super::ledger::StageLedger;
-use super::texts::Texts;
 use crate::plain::list_of;
+use crate::select::duplicates::Find;
+use crate::select::duplicates::clusters::Clusters;
+use crate::select::duplicates::cosine::{self, Limits};
+use crate::select::duplicates::embeddings::{self, Vectors};
+use crate::select::ledger::StageLedger;
+use crate::select::texts::Texts;
 use crate::{Error, Result, cli};
 use arrow::array::{ArrayRef, Float32Builder, ListBuilder, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::random::Draws;
-use crate::select::normal::Normal;
-use crate::select::shingle::{Cutter, Shingles};
+use crate::select::duplicates::normal::Normal;
+use crate::select::duplicates::shingle::{Cutter, Shingles};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PLENTY: usize = 64 << 20;

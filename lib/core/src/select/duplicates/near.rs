@@ -17,9 +17,9 @@ pub use join::Pairs;
 pub use store::Block;
 pub use threshold::{Threshold, jaccard};
 
-use super::clusters::Clusters;
-use super::shingle::Cuts;
 use crate::Result;
+use crate::select::duplicates::clusters::Clusters;
+use crate::select::duplicates::shingle::Cuts;
 use rayon::prelude::*;
 use sketch::{Counts, Sketch};
 use std::collections::HashMap;
