@@ -27,7 +27,7 @@ use store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Of a text that is like no other, this many times as many shingles are counted as suffice to see it.
-const SPARE: f64 = 2.0;
+const SPARE: f64 = 1.65;
 
 /// What a run has to do with.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,15 @@ impl Collecting {
         let mut shared = Vec::new();
         for (row, text) in (row..).zip(0..texts.len()) {
             let shingles = texts.get(text);
-            self.counting.sketch.shared(shingles, &mut shared);
+            if shingles.is_empty() {
+                continue;
+            }
+            // With more than these to itself it is near no other, however many of its shingles are the same.
+            let all = shingles.len() as u32;
+            let spare = (all - threshold.least_of(all)) as usize;
+            if !self.counting.sketch.shared(shingles, spare, &mut shared) {
+                continue;
+            }
             // One that was counted once is there once.
             let rare = (shingles.len() - shared.len()) as u32;
             let enough = |shared: &[u64]| {
@@ -123,14 +131,7 @@ impl Collecting {
     fn finish(self) -> Result<(Store, Threshold, Vec<(u32, u32)>)> {
         let Counting { threshold, limits, sketch } = self.counting;
         drop((self.same, sketch));
-        // Twice, since the first time leaves fewer sets, which share fewer shingles.
-        let (counts, store) = counted(self.store, limits)?;
-        let store = store.rewrite(|block| {
-            block.retain(|size, keys| {
-                let kept = keep(keys, |key| counts.of(key) > 1);
-                (kept as u32 >= threshold.least_of(size)).then_some(kept)
-            });
-        })?;
+        let store = self.store;
         let (counts, store) = counted(store, limits)?;
         let store = store.rewrite(|block| {
             block.retain(|size, keys| {

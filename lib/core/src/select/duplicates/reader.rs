@@ -42,7 +42,7 @@ impl Likeness {
             .collect();
         let cut = |rows: &[(&Texts<'_>, usize)]| {
             let mut cutter = Cutter::new(self.normal, self.shingles);
-            let mut cuts = Cuts::default();
+            let mut cuts = Cuts::with_capacity(rows.len());
             for (texts, row) in rows {
                 match texts.get(*row) {
                     Some(text) => cutter.cut(&text, texts.language(*row), &mut cuts),

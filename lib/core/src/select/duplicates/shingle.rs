@@ -86,6 +86,11 @@ pub struct Cuts {
 }
 
 impl Cuts {
+    /// Room for so many texts of usual length.
+    pub fn with_capacity(texts: usize) -> Self {
+        Self { ends: Vec::with_capacity(texts), hashes: Vec::with_capacity(texts * 128) }
+    }
+
     /// How many texts.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -250,27 +255,21 @@ fn word_hash(word: &[u8]) -> u64 {
     mixed(number)
 }
 
-/// The hashes of the runs of `size` tokens.
+/// The hashes of the runs of `size` tokens: polynomials of the tokens, which are spread over all bits already.
 fn runs(tokens: &[u64], size: usize, out: &mut Vec<u64>) {
     /// Odd, so that no token is lost in the product.
     const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
     let size = size.min(tokens.len()).max(1);
-    // What the oldest token of a run has been multiplied with.
-    let oldest = (1..size).fold(1u64, |power, _| power.wrapping_mul(BASE));
-    let mut run = 0u64;
-    out.reserve(tokens.len());
-    for (at, token) in tokens.iter().enumerate() {
-        if at >= size {
-            run = run.wrapping_sub(tokens[at - size].wrapping_mul(oldest));
-        }
-        run = run.wrapping_mul(BASE).wrapping_add(*token);
-        if at + 1 >= size {
-            out.push(mixed(run));
-        }
-    }
-    if tokens.is_empty() {
-        out.push(0);
-    }
+    // What a token has been multiplied with when it leaves the run.
+    let leaving = (0..size).fold(1u64, |power, _| power.wrapping_mul(BASE));
+    let next = |run: u64, token: &u64| run.wrapping_mul(BASE).wrapping_add(*token);
+    let mut run = tokens[..size.min(tokens.len())].iter().fold(0, next);
+    out.push(run);
+    let left = tokens.iter().map(|token| token.wrapping_mul(leaving));
+    out.extend(tokens[size.min(tokens.len())..].iter().zip(left).map(|(token, left)| {
+        run = next(run, token).wrapping_sub(left);
+        run
+    }));
 }
 
 /// All bits depend on all bits (the finaliser of MurmurHash3).

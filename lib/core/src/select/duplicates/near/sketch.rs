@@ -8,6 +8,8 @@ use crate::select::duplicates::shingle::Cuts;
 const SLOTS: u64 = 4;
 /// Slots of a word.
 const PER_WORD: u64 = 32;
+/// Shingles that are looked up before it is asked whether that is enough.
+const LOOKED_UP: usize = 8;
 
 /// Counts to two, a part of the shingles.
 pub struct Sketch {
@@ -46,21 +48,30 @@ impl Sketch {
         }
     }
 
-    /// Those of a text's shingles that may be in another text, or twice in this one, in `shared`.
-    pub fn shared(&self, shingles: &[u64], shared: &mut Vec<u64>) {
-        // The counted ones go behind the others, to be looked up together.
+    /// Those of a text's shingles that may be in another text, or twice in this one, in `shared`; false, and
+    /// no care what is in it, as soon as more than `spare` are in no other.
+    pub fn shared(&self, shingles: &[u64], spare: usize, shared: &mut Vec<u64>) -> bool {
         shared.resize(2 * shingles.len(), 0);
+        // The counted ones go behind the others, to be looked up together.
         let (others, counted) = shared.split_at_mut(shingles.len());
-        let first = take(shingles, others, |hash| !is_counted(hash, self.part));
         let count = take(shingles, counted, |hash| is_counted(hash, self.part));
-        let mut end = first;
-        for at in shingles.len()..shingles.len() + count {
-            let hash = shared[at];
-            let word = self.words.get(word_of(hash, self.shift)).copied().unwrap_or(u64::MAX);
-            shared[end] = hash;
-            end += usize::from(word >> slot_of(hash) & 2 != 0);
+        let mut end = 0;
+        for some in (0..count).step_by(LOOKED_UP) {
+            let until = count.min(some + LOOKED_UP);
+            for at in some..until {
+                let hash = counted[at];
+                let word = self.words.get(word_of(hash, self.shift)).copied().unwrap_or(u64::MAX);
+                counted[end] = hash;
+                end += usize::from(word >> slot_of(hash) & 2 != 0);
+            }
+            if until - end > spare {
+                return false;
+            }
         }
-        shared.truncate(end);
+        let first = take(shingles, others, |hash| !is_counted(hash, self.part));
+        shared.copy_within(shingles.len()..shingles.len() + end, first);
+        shared.truncate(first + end);
+        true
     }
 }
 
