@@ -190,7 +190,9 @@ fn page(lines: &[Line]) -> String {
 /// One table of a part: a row for each stage and thing, a column for each measure.
 fn table(lines: &[&Line], page: &mut String) {
     let mut measures: Vec<&str> = Vec::new();
-    let mut rows: Vec<((&str, &str), Vec<Option<f64>>)> = Vec::new();
+    // By stage and thing.
+    let mut keys: Vec<(&str, &str)> = Vec::new();
+    let mut rows: Vec<Vec<Option<f64>>> = Vec::new();
     for line in lines {
         let column = measures.iter().position(|measure| *measure == line.measure);
         let column = column.unwrap_or_else(|| {
@@ -198,16 +200,17 @@ fn table(lines: &[&Line], page: &mut String) {
             measures.len() - 1
         });
         let key = (line.stage.as_str(), line.of.as_str());
-        let at = rows.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-            rows.push((key, Vec::new()));
+        let at = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            keys.push(key);
+            rows.push(Vec::new());
             rows.len() - 1
         });
-        let values = &mut rows[at].1;
+        let values = &mut rows[at];
         values.resize(values.len().max(column + 1), None);
         values[column] = line.value;
     }
     let bars = lines.first().is_some_and(|line| line.part == "similarity");
-    let most = rows.iter().filter_map(|(_, values)| values[0]).fold(0.0, f64::max);
+    let most = rows.iter().filter_map(|values| values[0]).fold(0.0, f64::max);
     let head = if bars { " |" } else { "" };
     let _ = write!(page, "\n| stage | of | {} |{head}\n", measures.join(" | "));
     let _ = writeln!(
@@ -216,7 +219,7 @@ fn table(lines: &[&Line], page: &mut String) {
         "---:|".repeat(measures.len()),
         if bars { "---|" } else { "" }
     );
-    for ((stage, of), values) in rows {
+    for ((stage, of), values) in keys.into_iter().zip(rows) {
         let value = |at: usize| values.get(at).copied().flatten().map_or_else(String::new, shown);
         let cells: Vec<String> = (0..measures.len()).map(value).collect();
         let of = SafeText::cell(of, usize::MAX).to_string().replace('|', "\\|");

@@ -125,6 +125,18 @@ impl SizedStage {
     }
 }
 
+/// An item that lacks a row which others have, one of its languages say, is drawn with those it has.
+fn say_incomplete(of_row: &[u32], items: usize, ledger: &StageLedger) {
+    let mut rows = vec![0; items];
+    of_row.iter().for_each(|item| rows[*item as usize] += 1);
+    let most = rows.iter().copied().max().unwrap_or(0);
+    let fewer = of_row.iter().filter(|item| rows[**item as usize] < most).count();
+    if fewer > 0 {
+        let what = format!("together they are fewer than the {most} that others are");
+        ledger.warn(&what, fewer as u64);
+    }
+}
+
 /// Enters how good a set is.
 fn say(size: usize, set: &SmallSet, models: &[String], ledger: &StageLedger) {
     let count = cli::count(size as u64);
@@ -201,6 +213,7 @@ impl Decide for SizedStage {
     fn decide(&mut self, rows: usize, ledger: &StageLedger) -> Result<Vec<Dropped>> {
         let strata = self.strata.sorted();
         let (of_row, items) = self.items(&strata)?;
+        say_incomplete(&of_row, items.len(), ledger);
         let quotas = self.quotas(&strata, &items)?;
         let drawn = draw::draw(&items, &quotas, self.what.draw, self.what.seed);
         for quotas in &quotas {

@@ -66,14 +66,16 @@ impl Counting {
     }
 }
 
+/// Rows whose set an earlier row has, each with that one.
+pub type Copies = Vec<(u32, u32)>;
+
 /// The second reading: the sets that may be near another.
 pub struct Collecting {
     counting: Counting,
     store: Store,
     /// Hash of a whole set → the first row that has it.
     same: HashMap<u128, u32>,
-    /// Rows whose set an earlier row has.
-    copies: Vec<(u32, u32)>,
+    copies: Copies,
 }
 
 impl Collecting {
@@ -113,7 +115,7 @@ impl Collecting {
 
     /// Takes in sets that [`Collecting::candidates`] gave; rows come in ascending order.
     pub fn add(&mut self, block: &Block) -> Result<()> {
-        for set in 0..block.len() {
+        for set in 0..block.sets() {
             let (row, size, keys) = (block.rows[set], block.sizes[set], block.keys(set));
             if keys.len() == size as usize {
                 let first = *self.same.entry(set_hash(keys)).or_insert(row);
@@ -127,18 +129,22 @@ impl Collecting {
         Ok(())
     }
 
-    /// All sets are there: clears and orders them.
-    fn finish(self) -> Result<(Store, Threshold, Vec<(u32, u32)>)> {
+    /// All sets are there: leaves of them what others of them have too, in order of rarity.
+    fn finish(self) -> Result<(Store, Threshold, Copies)> {
         let Counting { threshold, limits, sketch } = self.counting;
         drop((self.same, sketch));
-        let store = self.store;
-        let (counts, store) = counted(store, limits)?;
+        let mut store = self.store;
+        let mut counts = Counts::new(store.shingles(), limits.memory / 8);
+        store.for_each(|block| (0..block.sets()).for_each(|set| counts.add(block.keys(set))))?;
         let store = store.rewrite(|block| {
             block.retain(|size, keys| {
                 let kept = keep(keys, |key| counts.of(key) > 1);
+                if (kept as u32) < threshold.least_of(size) {
+                    return None;
+                }
                 keys[..kept].iter_mut().for_each(|key| *key = counts.ordered(*key));
                 keys[..kept].sort_unstable();
-                (kept as u32 >= threshold.least_of(size)).then_some(kept)
+                Some(kept)
             });
         })?;
         Ok((store, threshold, self.copies))
@@ -159,7 +165,7 @@ impl Collecting {
 
     /// Gives all near pairs to `pairs`; a row whose set an earlier one has too is left out, and returned with
     /// that one.
-    pub fn pairs(self, pairs: &mut impl Pairs) -> Result<Vec<(u32, u32)>> {
+    pub fn pairs(self, pairs: &mut impl Pairs) -> Result<Copies> {
         let (mut store, threshold, copies) = self.finish()?;
         join::join(&mut store, threshold, pairs)?;
         Ok(copies)
@@ -175,15 +181,6 @@ fn keep(keys: &mut [u64], wanted: impl Fn(u64) -> bool) -> usize {
         kept += usize::from(wanted(key));
     }
     kept
-}
-
-/// The counts of the shingles of all sets.
-fn counted(store: Store, limits: Limits) -> Result<(Counts, Store)> {
-    let mut counts = Counts::new(store.shingles(), limits.memory / 8);
-    let store = store.rewrite(|block| {
-        (0..block.len()).for_each(|set| counts.add(block.keys(set)));
-    })?;
-    Ok((counts, store))
 }
 
 fn set_hash(shingles: &[u64]) -> u128 {

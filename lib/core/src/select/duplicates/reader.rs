@@ -67,7 +67,7 @@ enum State {
     Gathering(Gathered),
     /// They were too many to be kept: the texts are cut again to count them, and once more to collect them.
     Counting(Counting),
-    Collecting(Collecting),
+    Collecting(Box<Collecting>),
 }
 
 #[derive(Default)]
@@ -136,7 +136,7 @@ impl Reader {
                 collect(counting, cuts.unwrap_or_default())
             }
             State::Counting(counting) => Ok(counting.finish()),
-            State::Collecting(collecting) => Ok(collecting),
+            State::Collecting(collecting) => Ok(*collecting),
         }
     }
 
@@ -147,7 +147,7 @@ impl Reader {
             (State::Gathering(gathered), 1) => {
                 State::Counting(counting(self.likeness, self.threshold, gathered.expected()))
             }
-            (State::Counting(counting), 2) => State::Collecting(counting.finish()),
+            (State::Counting(counting), 2) => State::Collecting(Box::new(counting.finish())),
             (state, _) => state,
         };
     }

@@ -105,8 +105,8 @@ fn sign(difference: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::items::{ItemsBuilder, Verdict};
     use super::*;
+    use crate::select::victims::items::{ItemsBuilder, Verdict};
 
     /// Models a, b, c, … of which each has one answer to each of the prompts 0, 1, 2, …: `s`afe,
     /// `u`nsafe, un`?`cored or none at all.

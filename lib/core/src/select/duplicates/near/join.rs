@@ -69,7 +69,7 @@ fn compare(one: &Block, two: Option<&Block>, threshold: Threshold, pairs: &mut i
 }
 
 fn collect(block: &Block, second: bool, threshold: Threshold, postings: &mut Vec<Posting>) {
-    for set in 0..block.len() {
+    for set in 0..block.sets() {
         let (keys, size) = (block.keys(set), block.sizes[set]);
         // The rarest shingles, which no other text has, have been left out: they would stand in front.
         let left_out = size - keys.len() as u32;
@@ -103,8 +103,7 @@ impl Lists<'_> {
             let row = self.row(posting);
             let mut own = None;
             let smallest = self.threshold.least_of(posting.size);
-            for at in 0..used {
-                let (first, members) = &groups[at];
+            for (at, (first, members)) in groups[..used].iter().enumerate() {
                 if pairs.group(row) == pairs.group(*first) {
                     own = own.or(Some(at));
                     continue;

@@ -19,7 +19,7 @@ pub struct Block {
 
 impl Block {
     /// How many sets.
-    pub fn len(&self) -> usize {
+    pub fn sets(&self) -> usize {
         self.rows.len()
     }
 
@@ -51,7 +51,7 @@ impl Block {
     /// it says none are gone.
     pub fn retain(&mut self, mut change: impl FnMut(u32, &mut [u64]) -> Option<usize>) {
         let (mut sets, mut end, mut start) = (0, 0, 0);
-        for set in 0..self.len() {
+        for set in 0..self.sets() {
             let stop = self.ends[set];
             if let Some(kept) = change(self.sizes[set], &mut self.keys[start..stop]) {
                 self.keys.copy_within(start..start + kept, end);
@@ -129,7 +129,7 @@ impl Store {
         for number in ends.chain(block.keys.iter().copied()) {
             put(&number.to_le_bytes())?;
         }
-        self.places.push(Place { at, sets: block.len(), keys: block.keys.len() });
+        self.places.push(Place { at, sets: block.sets(), keys: block.keys.len() });
         Ok(())
     }
 
@@ -163,6 +163,15 @@ impl Store {
         Ok(Block { rows, sizes, ends, keys: large(place.keys)? })
     }
 
+    /// Shows every block.
+    pub fn for_each(&mut self, mut look: impl FnMut(&Block)) -> Result<()> {
+        for number in 0..self.blocks() {
+            let block = self.block(number)?;
+            look(&block);
+        }
+        Ok(())
+    }
+
     /// The store with every block as `change` leaves it; what fits together again is one block.
     pub fn rewrite(mut self, mut change: impl FnMut(&mut Block)) -> Result<Self> {
         if self.places.is_empty() {
@@ -176,7 +185,7 @@ impl Store {
                 None => std::mem::take(&mut self.last),
             };
             change(&mut block);
-            for set in 0..block.len() {
+            for set in 0..block.sets() {
                 new.push(block.rows[set], block.sizes[set], block.keys(set))?;
             }
         }
