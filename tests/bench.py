@@ -162,6 +162,72 @@ print(duckdb.sql("SELECT model, attack, count(*) FILTER (WHERE verdict <> 'unsco
 """
 
 
+POLARS_EXACT = """
+import sys, polars as pl
+rows = pl.read_parquet(sys.argv[1], columns=["prompt_id", "prompt"])
+rows.unique("prompt", keep="first", maintain_order=True).select("prompt_id").write_parquet(sys.argv[2])
+"""
+
+RENSA_NEAR = """
+import re, sys, pyarrow as pa, pyarrow.parquet as pq, rensa
+word = re.compile("[a-z0-9]+")
+table = pq.read_table(sys.argv[1], columns=["prompt_id", "prompt"])
+index, hashes, kept = rensa.RMinHashLSH(threshold=0.8, num_perm=128, num_bands=16), [], []
+for row, (id, text) in enumerate(zip(*(c.to_pylist() for c in table.columns))):
+    words = word.findall(text.lower())
+    hash = rensa.RMinHash(num_perm=128, seed=42)
+    hash.update(list({" ".join(words[at:at + 3]) for at in range(max(1, len(words) - 2))}))
+    if not any(hash.jaccard(hashes[other]) >= 0.8 for other in index.query(hash)):
+        kept.append(id)
+    index.insert(row, hash)
+    hashes.append(hash)
+pq.write_table(pa.table({"prompt_id": kept}), sys.argv[2])
+"""
+
+
+def write_copies(source, path, rows):
+    """The first rows of a file; of every ten, one is a copy of another and one nearly so."""
+    chance = random.Random(3)
+    with open(source, encoding="utf-8") as lines, open(path, "w", encoding="utf-8") as file:
+        earlier = []
+        for row, line in zip(range(rows), lines):
+            if row % 10 == 4 and earlier:
+                line = chance.choice(earlier)
+            elif row % 10 == 8 and earlier:
+                start, words = chance.choice(earlier).split(" ", 1)
+                line = start + " another" + str(chance.randrange(1000)) + " " + words
+            elif len(earlier) < 20_000:
+                earlier.append(line)
+            file.write(line)
+
+
+def selection(at):
+    """Duplicates: beside peers, and how the cost grows."""
+    python = [sys.executable, "-c"]
+    select = [ours("select"), "-q"]
+    sizes = [20_000, 200_000, 1_000_000]
+    for rows in sizes:
+        write_copies(at("m.jsonl"), at("c.jsonl"), rows)
+        ids = "SELECT xxh3_128(prompt || random()) AS prompt_id, * FROM input"
+        measured([*select, "--sql", ids, at("c.jsonl"), "-o", at(f"c{rows}.parquet")])
+    million = at(f"c{sizes[-1]}.parquet")
+    commands = {"seval-select --exact": [*select, "--exact", "--columns", "prompt_id", million, "-o", at("e.parquet")]}
+    if has("polars"):
+        commands["polars unique"] = [*python, POLARS_EXACT, million, at("x.parquet")]
+    compare("exact duplicates: 1,000,000 rows, ids to Parquet; ours also NFKC, case and white space", commands)
+    middle = at(f"c{sizes[1]}.parquet")
+    commands = {"seval-select --near 0.8": [*select, "--near", "0.8", "--columns", "prompt_id", middle, "-o", at("n.parquet")]}
+    if has("rensa") and has("pyarrow"):
+        commands["rensa, MinHash"] = [*python, RENSA_NEAR, middle, at("x.parquet")]
+    compare("near duplicates: 200,000 rows, ids to Parquet; ours is exact", commands)
+    print("\nnear duplicates, whole rows to Parquet: how the cost grows")
+    for rows in sizes:
+        cpu, memory = measured([*select, "--near", "0.8", at(f"c{rows}.parquet"), "-o", at("n.parquet")])
+        print(f"  {rows:12,d} rows {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / rows:6.1f} µs a row")
+    cpu, memory = measured([*select, "--near", "0.8", "--memory", "64", million, "-o", at("n.parquet")])
+    print(f"  {sizes[-1]:12,d} rows {cpu:8.2f} CPU s  {memory:7.0f} MiB  with --memory 64")
+
+
 def main():
     start_up()
     folder = tempfile.mkdtemp(prefix="seval-bench-")
@@ -220,7 +286,8 @@ def run(at):
     }.items():
         cpu, memory = measured(command)
         print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB")
-    missing = [name for name in ["polars", "pyarrow", "jinja2", "duckdb"] if not has(name)]
+    selection(at)
+    missing = [name for name in ["polars", "pyarrow", "jinja2", "duckdb", "rensa"] if not has(name)]
     missing += [] if shutil.which("rg") else ["ripgrep"]
     if missing:
         print(f"\nnot compared, since not installed: {', '.join(missing)}")
