@@ -41,9 +41,18 @@ impl Draws {
 
 /// A content id: 32 hex digits of xxh3-128 of the text.
 pub fn content_id(text: &str) -> String {
+    hex(content_hash(text))
+}
+
+/// A content id as a number.
+pub fn content_hash(text: &str) -> u128 {
+    xxh3_128(text.as_bytes())
+}
+
+/// 32 hex digits.
+pub fn hex(number: u128) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let hash = xxh3_128(text.as_bytes());
-    let digit = |at: u32| char::from(DIGITS[(hash >> (4 * at)) as usize & 15]);
+    let digit = |at: u32| char::from(DIGITS[(number >> (4 * at)) as usize & 15]);
     (0..32).rev().map(digit).collect()
 }
 

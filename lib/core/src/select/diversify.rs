@@ -14,7 +14,7 @@ use crate::select::diversify::text_diversity::{coverage, measure};
 use crate::select::duplicates::embeddings::{self, Vectors};
 use crate::select::duplicates::normal::Normal;
 use crate::select::duplicates::shingle::{Cuts, Cutter, Shingles};
-use crate::select::ids::Ids;
+use crate::select::ids::BatchIds;
 use crate::select::ledger::StageLedger;
 use crate::select::sized::balance::{Balance, too_much};
 use crate::select::sized::draw::{self, Candidate};
@@ -169,10 +169,9 @@ impl Decide for DiverseStage {
         for batch in batches {
             self.strata.add(batch)?;
             let texts = self.what.text.of(batch)?;
-            let mut ids = Ids::default();
-            ids.add(batch, Some(&texts));
+            let ids = BatchIds::new(batch, Some(&texts));
             for row in 0..batch.num_rows() {
-                let id = ids.get(row as u32).unwrap_or_default();
+                let id = ids.get(row).text().unwrap_or_default();
                 self.keys.push(xxh3_64(id.as_bytes()));
                 let text = texts.get(row).unwrap_or_default();
                 let language = texts.language(row);

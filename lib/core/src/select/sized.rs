@@ -9,7 +9,7 @@ pub mod quota;
 pub mod small_set;
 
 use crate::select::Drop;
-use crate::select::ids::Ids;
+use crate::select::ids::BatchIds;
 use crate::select::ledger::StageLedger;
 use crate::select::sized::balance::{Balance, too_much};
 use crate::select::sized::draw::{Candidate, Sizes};
@@ -191,12 +191,12 @@ impl Decide for SizedStage {
     fn read(&mut self, _: usize, _: usize, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
             self.strata.add(batch)?;
-            let mut ids = Ids::default();
-            ids.add(batch, self.what.text.of(batch).ok().as_ref());
+            let texts = self.what.text.of(batch).ok();
+            let ids = BatchIds::new(batch, texts.as_ref());
             let together = self.what.together.as_ref().and_then(|name| batch.column_by_name(name));
             let together = together.and_then(|column| column.as_string_opt::<i32>());
             for row in 0..batch.num_rows() {
-                let id = ids.get(row as u32).unwrap_or_default();
+                let id = ids.get(row).text().unwrap_or_default();
                 if let Some(verdicts) = &mut self.what.verdicts {
                     verdicts.row(&id);
                 }

@@ -7,7 +7,7 @@ pub mod items;
 pub mod verdicts;
 
 use crate::select::Drop;
-use crate::select::ids::Ids;
+use crate::select::ids::BatchIds;
 use crate::select::ledger::StageLedger;
 use crate::select::sized::quota::Short;
 use crate::select::texts::TextColumn;
@@ -108,10 +108,10 @@ impl Decide for Victims {
 
     fn read(&mut self, _: usize, _: usize, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
-            let mut ids = Ids::default();
-            ids.add(batch, self.text.of(batch).ok().as_ref());
-            for row in 0..batch.num_rows() as u32 {
-                let id = ids.get(row).unwrap_or_default();
+            let texts = self.text.of(batch).ok();
+            let ids = BatchIds::new(batch, texts.as_ref());
+            for row in 0..batch.num_rows() {
+                let id = ids.get(row).text().unwrap_or_default();
                 self.keys.push(xxh3_64(id.as_bytes()));
                 if let Some(verdicts) = &mut self.verdicts {
                     verdicts.row(&id);

@@ -1,15 +1,15 @@
 //! Exact duplicates: rows whose texts are the same once Unicode form (NFKC), case and white space are made
 //! equal.
 
-use crate::random::content_id;
+use crate::select::Drop;
 use crate::select::duplicates::Find;
 use crate::select::duplicates::normal::Normal;
+use crate::select::ids::{BatchIds, Id};
 use crate::select::ledger::StageLedger;
 use crate::select::rowwise::Judge;
 use crate::select::texts::{TextColumn, Texts};
-use crate::select::{Drop, ids};
 use crate::{Result, select::duplicates::clusters::Clusters};
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -44,13 +44,34 @@ pub struct FirstOfEach {
     /// Hash of the text → the id of the row kept, as a number; 0 for ids of another form.
     seen: HashMap<u128, u128>,
     /// Hash of the text → the id, where that is no number.
-    names: HashMap<u128, String>,
+    names: HashMap<u128, Id>,
 }
 
 impl FirstOfEach {
     /// Compares that column in that form.
     pub fn new(text: TextColumn, normal: Normal) -> Self {
         Self { text, normal, seen: HashMap::new(), names: HashMap::new() }
+    }
+
+    /// The id of the row kept, if this one is not the first of its text.
+    fn earlier(&mut self, hash: u128, id: impl FnOnce() -> Id) -> Option<Id> {
+        match self.seen.entry(hash) {
+            Entry::Vacant(free) => {
+                let number = match id() {
+                    Id::Hex(number) => number,
+                    other => {
+                        self.names.insert(hash, other);
+                        0
+                    }
+                };
+                free.insert(number);
+                None
+            }
+            Entry::Occupied(first) => Some(match *first.get() {
+                0 => self.names.get(&hash).cloned().unwrap_or(Id::Hex(0)),
+                number => Id::Hex(number),
+            }),
+        }
     }
 }
 
@@ -65,32 +86,13 @@ impl Judge for FirstOfEach {
 
     fn judge(&mut self, batch: &RecordBatch, _: &StageLedger) -> Result<Vec<Option<Drop>>> {
         let texts = self.text.of(batch)?;
-        let named = batch.column_by_name("prompt_id").and_then(|c| c.as_string_opt::<i32>());
+        let ids = BatchIds::new(batch, Some(&texts));
         let hashes = hashes(&texts, batch.num_rows(), self.normal);
-        let id = |row: usize| match named.filter(|named| named.is_valid(row)) {
-            Some(named) => named.value(row).to_owned(),
-            None => texts.get(row).map_or_else(String::new, |text| content_id(&text)),
+        let judge = |(row, hash): (usize, Option<u128>)| {
+            let earlier = self.earlier(hash?, || ids.get(row))?;
+            let duplicate_of = earlier.text();
+            Some(Drop { reason: REASON.into(), duplicate_of, similarity: Some(1.0) })
         };
-        let judge =
-            |(row, hash): (usize, Option<u128>)| match (hash, hash.map(|h| self.seen.entry(h))) {
-                (Some(hash), Some(Entry::Vacant(free))) => {
-                    let id = id(row);
-                    let number = *free.insert(ids::number(&id));
-                    if number == 0 {
-                        self.names.insert(hash, id);
-                    }
-                    None
-                }
-                (Some(hash), Some(Entry::Occupied(first))) => Some(Drop {
-                    reason: REASON.into(),
-                    duplicate_of: Some(match first.get() {
-                        0 => self.names.get(&hash).cloned().unwrap_or_default(),
-                        number => format!("{number:032x}"),
-                    }),
-                    similarity: Some(1.0),
-                }),
-                _ => None,
-            };
         Ok(hashes.into_iter().enumerate().map(judge).collect())
     }
 }
