@@ -112,7 +112,7 @@ fn a_report_says_what_was_selected_as_a_page_and_as_a_table() {
     };
     assert_eq!(value("rows by value", "risk_dimension=%", "before"), 600.0);
     assert_eq!(value("rows by value", "risk_dimension=%", "after"), 50.0);
-    assert_eq!(value("similarity", "%", "rows"), value("dropped", "near%", "rows"));
+    assert_eq!(value("similarity", "%", "rows"), value("dropped", "of a cluster%", "rows"));
     assert!(value("diversity", "before", "Self-BLEU") > value("diversity", "after", "Self-BLEU"));
     // On standard error, the same page.
     let said = folder.bash(&format!("{line} --report - 2>&1 >/dev/null"));

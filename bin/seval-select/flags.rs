@@ -67,7 +67,7 @@ pub struct Flags {
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
     pub columns: Vec<String>,
 
-    /// Memory in MiB, about; beyond it, the temporary folder is used.
+    /// Memory in MiB, about, 16 or more; beyond it, the temporary folder is used.
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = memory, help_heading = "General")]
     pub memory: usize,
 
@@ -121,11 +121,13 @@ struct StageFlags {
     #[arg(long)]
     exact: bool,
 
-    /// Drop texts whose sets of shingles have a Jaccard index of T or more; exact, no pair is overlooked.
+    /// Of texts whose sets of shingles have a Jaccard index of T or more keep one, and of all that hang together
+    /// so; exact, no pair is overlooked.
     #[arg(long, value_name = "T")]
     near: Option<f64>,
 
-    /// Drop texts whose embeddings (--embed or --embedding) have a cosine of T or more.
+    /// Of texts whose embeddings (--embed or --embedding) have a cosine of T or more keep one, and of all that
+    /// hang together so.
     #[arg(long, value_name = "T")]
     semantic: Option<f64>,
 
@@ -243,7 +245,7 @@ pub struct AlikeFlags {
     #[arg(long, value_name = "COLUMN", conflicts_with = "embed")]
     pub embedding: Option<String>,
 
-    /// The model to ask for embeddings, at --base-url; they are kept in the column `embedding`.
+    /// The model that --semantic asks for embeddings, at --base-url; they are kept in the column `embedding`.
     #[arg(long, value_name = "MODEL", requires = "semantic")]
     pub embed: Option<String>,
 }
@@ -261,7 +263,7 @@ pub struct ShareFlags {
     pub quotas: String,
 
     /// Round every share up, and take what is too much off this one, as S-Eval's scales do.
-    #[arg(long, value_name = "VALUE")]
+    #[arg(long, value_name = "VALUE", requires = "by")]
     pub ceil: Option<String>,
 
     /// Several sizes: nested in one another, or independent draws.

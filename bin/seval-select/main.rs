@@ -10,6 +10,7 @@ mod stages;
 
 use flags::Flags;
 use seval_core::cli;
+use seval_core::output::Writer;
 use seval_core::provenance::Stage as History;
 use seval_core::select::report::Counts;
 use seval_core::{Error, Result, output, select};
@@ -36,27 +37,31 @@ fn run(flags: Flags) -> Result<()> {
         .map(|path| output::Options { path: Some(path.clone()), ..output::Options::default() });
     let (rows, ledger) = select::select(rows, stages, rejects.as_ref())?;
     let rows = select::columns::only(counts.after(rows), &flags.columns)?;
-    let written = output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    let mut writer = Writer::create(&(&flags.output).into(), &rows.schema, &rows.history)?;
+    for batch in cli::with_progress(rows).batches {
+        writer.write(&batch?)?;
+    }
+    // The rows last: where they are, all is there.
     let summaries = ledger.finish()?;
     if let Some(path) = &flags.report {
         select::report::write(path, &summaries, &counts)?;
     }
+    let written = writer.finish()?;
     cli::note(format_args!("{} rows out", cli::count(written)));
     Ok(())
 }
 
-/// No two outputs in one place, and none over what is read.
+/// No two outputs in one place, none over what is read, and a report that can be written.
 fn check_places(flags: &Flags) -> Result<()> {
-    let output = flags.output.output.as_deref().unwrap_or("-");
+    let output = flags.output.output.as_deref();
     let report = flags.report.as_deref().filter(|path| *path != "-");
-    let outputs = [("--rejects", flags.rejects.as_deref()), ("--report", report)];
-    let journal = flags.server.journal.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let read: Vec<String> =
-        stages::files(flags).into_iter().chain(journal).filter(|path| path != "-").collect();
+    let outputs = [("-o", output), ("--rejects", flags.rejects.as_deref()), ("--report", report)];
+    let read: Vec<String> = stages::files(flags).into_iter().filter(|path| path != "-").collect();
     for (at, (flag, path)) in outputs.iter().enumerate() {
         let Some(path) = path else { continue };
-        let earlier = outputs[..at].iter().filter_map(|(_, path)| *path).chain([output]);
-        if *path == "-" || earlier.into_iter().any(|other| output::same_place(path, other)) {
+        let is_stdout = at > 0 && output::same_place(path, "-");
+        let mut earlier = outputs[..at].iter().filter_map(|(_, path)| *path);
+        if is_stdout || earlier.any(|other| output::same_place(path, other)) {
             return Err(Error::usage(flag, "is where other rows go").hint("name another file"));
         }
         if let Some(file) = read.iter().find(|file| output::same_place(path, file)) {
@@ -64,5 +69,5 @@ fn check_places(flags: &Flags) -> Result<()> {
                 .hint("name another file"));
         }
     }
-    Ok(())
+    report.map_or(Ok(()), select::report::check)
 }

@@ -41,6 +41,14 @@ pub fn inputs(flags: &Flags, history: &mut History) -> Result<Inputs> {
     let mut inputs = Inputs { rows: Vec::new(), tables: Vec::new() };
     let named = input::tables(&flags.files)?;
     if named.iter().all(|(name, _)| name != INPUT) {
+        let piped = |source: &Source| matches!(source, Source::Stdin);
+        if named.iter().any(|(_, sources)| sources.iter().any(piped)) {
+            return Err(Error::usage(
+                "-",
+                "standard input is a table of its own, and no rows are named",
+            )
+            .hint("name the file of the rows"));
+        }
         inputs.rows = input::sources(&[])?;
     }
     for (name, sources) in named {
@@ -68,6 +76,7 @@ pub fn stages(flags: &Flags, inputs: Inputs, history: &mut History) -> Result<(R
             input::read(inputs.rows, &options)?
         }
     };
+    check_shares(flags)?;
     let chooses =
         |asked: &Asked| !matches!(asked, Asked::From(_) | Asked::Sql(_) | Asked::Where(_));
     if flags.alike.text == "prompt" && asked.iter().any(chooses) {
@@ -75,6 +84,22 @@ pub fn stages(flags: &Flags, inputs: Inputs, history: &mut History) -> Result<(R
     }
     let stages = asked.iter().map(|asked| stage(flags, asked, &engine, history));
     Ok((rows, stages.collect::<Result<_>>()?))
+}
+
+/// Shares are of sizes: given to nothing, they would be forgotten in silence.
+fn check_shares(flags: &Flags) -> Result<()> {
+    let sized = |asked: &Asked| matches!(asked, Asked::Size(_) | Asked::Diverse(_));
+    let share = &flags.share;
+    let given = [
+        ("--together", share.together.is_some()),
+        ("--quotas", share.quotas != "proportional"),
+        ("--ceil", share.ceil.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given && !flags.stages.0.iter().any(sized)) {
+        Some((flag, _)) => Err(Error::usage(flag, "there is no size to share out")
+            .hint("say how many rows with --size or --diverse")),
+        None => Ok(()),
+    }
 }
 
 /// The columns to read, where no query may look at others.
@@ -86,8 +111,10 @@ fn columns(flags: &Flags) -> Option<Vec<String>> {
         return None;
     }
     let mut columns = flags.columns.clone();
-    let named = [flags.alike.text.as_str(), "prompt_id", "messages", "language"];
+    // The last two only to be refused.
+    let named = ["prompt_id", "messages", "language", "outcome", "verdict"];
     columns.extend(named.map(str::to_owned));
+    columns.push(flags.alike.text.clone());
     columns.extend(flags.share.by.iter().cloned());
     columns.extend(flags.share.together.iter().cloned());
     columns.extend(flags.alike.embedding.iter().cloned());
@@ -97,15 +124,19 @@ fn columns(flags: &Flags) -> Option<Vec<String>> {
     Some(columns)
 }
 
-/// The files that the stages read beside the rows.
+/// All files that are read, the journal too.
 pub fn files(flags: &Flags) -> Vec<String> {
-    let named = flags.files.iter().map(|file| file.split_once('=').map_or(file.as_str(), |f| f.1));
+    let named = flags.files.iter().filter_map(|file| file.split_once('=')).map(|(_, file)| file);
     let excluded = flags.stages.0.iter().filter_map(|asked| match asked {
         Asked::Exclude(file) => Some(file.as_str()),
         _ => None,
     });
-    let all = named.chain(flags.files.iter().map(String::as_str)).chain(excluded);
-    all.chain(flags.share.verdicts.iter().map(String::as_str)).map(str::to_owned).collect()
+    let verdicts = flags.share.verdicts.iter().map(String::as_str);
+    let all = flags.files.iter().map(String::as_str).chain(named).chain(excluded).chain(verdicts);
+    let mut all: Vec<String> =
+        all.chain([flags.share.quotas.as_str()]).map(str::to_owned).collect();
+    all.extend(flags.server.journal.iter().map(|path| path.to_string_lossy().into_owned()));
+    all
 }
 
 fn stage(

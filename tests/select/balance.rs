@@ -146,6 +146,17 @@ fn quotas_are_equal_or_a_table_and_what_cannot_be_met_is_said() {
 }
 
 #[test]
+fn strata_that_look_alike_are_two() {
+    let folder = Folder::new();
+    let row =
+        |a: &str, b: &str| format!("{}\n", json!({"prompt": format!("{a} {b}"), "a": a, "b": b}));
+    folder.write("in.jsonl", row("p, q", "r").repeat(3) + &row("p", "q, r"));
+    folder.write("w.csv", "a,b,weight\n\"p, q\",r,1\np,\"q, r\",1\n");
+    let line = "seval-select -q in.jsonl --by a,b --quotas w.csv --size 2 --columns a --format csv";
+    assert_eq!(folder.ok(line), "a\n\"p, q\"\np\n");
+}
+
+#[test]
 fn attacks_are_drawn_with_their_base_prompts() {
     let folder = Folder::new();
     folder.ok("seval-expand -q --taxonomy s-eval --language en --total 200 -o p.parquet");

@@ -81,7 +81,7 @@ fn small_sets_are_said_to_be_as_good_as_they_are() {
     write(&folder);
     let line = "seval-select --size 5,19 --verdicts v.jsonl p.jsonl --report r.csv -o k.parquet";
     let said = String::from_utf8_lossy(&folder.bash(line).stderr).into_owned();
-    assert!(said.contains("76 verdicts of 4 models"), "{said}");
+    assert!(said.contains("76 verdicts, 76 of them about these prompts, by 4 models"), "{said}");
     assert!(said.contains("size 5: models' scores are "), "{said}");
     let table = String::from_utf8(folder.read("r.csv")).unwrap();
     assert!(table.contains("small set,size,size 19,Kendall's tau-b,1.0"), "{table}");

@@ -220,10 +220,18 @@ pub fn write(rows: Rows, options: &Options) -> Result<u64> {
     writer.finish()
 }
 
-/// Whether two paths name one file, or both standard output.
+/// Whether two paths name one file, which need not be there yet, or both standard output.
 pub fn same_place(a: &str, b: &str) -> bool {
     let is_stdout = |path: &str| STDOUT.contains(&path);
-    let real = |path: &str| std::fs::canonicalize(path).ok();
+    let real = |path: &str| {
+        let path = std::path::Path::new(path);
+        if let Ok(real) = std::fs::canonicalize(path) {
+            return Some(real);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::fs::canonicalize(folder.unwrap_or(std::path::Path::new("."))).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
     (is_stdout(a) && is_stdout(b)) || a == b || (real(a).is_some() && real(a) == real(b))
 }
 

@@ -2,7 +2,8 @@
 //! reason; rows read are rows kept and rows dropped, at every stage.
 //!
 //! A stage that can tell of each row by itself streams ([`rowwise`]); one that has to see all rows keeps them
-//! in a spool meanwhile ([`whole`]), so that memory is bounded by `--memory` and not by the rows.
+//! in a spool meanwhile ([`whole`]), so that the rows themselves are in memory only
+//! while they are few. What it knows of each row, a name and a cluster say, is: some 30 bytes.
 
 pub mod columns;
 pub mod diversify;
@@ -33,7 +34,7 @@ pub struct Drop {
     pub reason: String,
     /// The row that is kept instead: its prompt_id, or FILE:ROW in a file of its own.
     pub duplicate_of: Option<String>,
-    /// How alike the two are, from 0 to 1.
+    /// How alike the two are: 1 is the same.
     pub similarity: Option<f64>,
 }
 
@@ -56,11 +57,11 @@ pub fn select(
     rejects: Option<&output::Options>,
 ) -> Result<(Rows, Ledger)> {
     let ledger = Ledger::default();
-    let mut schemas: Vec<SchemaRef> = vec![rows.schema.clone()];
+    let mut schemas: Vec<(&str, SchemaRef)> = vec![("the input", rows.schema.clone())];
     for stage in stages {
-        let of_stage = ledger.stage(stage.name());
-        rows = stage.apply(rows, of_stage)?;
-        schemas.push(rows.schema.clone());
+        let name = stage.name();
+        rows = stage.apply(rows, ledger.stage(name))?;
+        schemas.push((name, rows.schema.clone()));
     }
     if let Some(options) = rejects {
         ledger.keep_rejects(options, &schemas, &rows.history)?;

@@ -93,6 +93,10 @@ pub fn tables(args: &[String]) -> Result<Vec<(String, Vec<Source>)>> {
             }
         }
     }
+    if !unnamed.is_empty() && named.iter().any(|(name, _)| name == INPUT) {
+        return Err(Error::usage(INPUT, "is the table of the files without a name, and named too")
+            .hint("give them all without a name, or other names"));
+    }
     let piped = |paths: &Vec<String>| paths.iter().filter(|path| *path == "-").count();
     if piped(&unnamed) + named.iter().map(|(_, paths)| piped(paths)).sum::<usize>() > 1 {
         return Err(Error::usage("-", "standard input is named twice"));

@@ -1,14 +1,18 @@
 //! The columns that are written, where not all are.
 
-use crate::Result;
 use crate::rows::Rows;
 use crate::select::failed;
 use crate::select::texts::missing;
+use crate::{Error, Result};
 
 /// The rows with only these columns, in this order; without names, with all.
 pub fn only(rows: Rows, names: &[String]) -> Result<Rows> {
     if names.is_empty() {
         return Ok(rows);
+    }
+    let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+    if let Some((_, name)) = twice {
+        return Err(Error::usage("--columns", format!("`{name}` is named twice")));
     }
     let at = |name: &String| rows.schema.index_of(name).map_err(|_| missing(&rows.schema, name));
     let wanted = names.iter().map(at).collect::<Result<Vec<_>>>()?;

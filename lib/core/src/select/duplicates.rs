@@ -24,7 +24,7 @@ use crate::select::texts::{TextColumn, Texts};
 use crate::select::whole::{Decide, Dropped};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -141,6 +141,12 @@ impl<F: Find> Decide for Duplicates<F> {
             if self.values.is_better(row, cluster.kept) {
                 cluster.kept = row;
             }
+        }
+        let names: HashSet<&String> = self.known.values().filter_map(|c| c.id.as_ref()).collect();
+        let named = self.known.values().filter(|cluster| cluster.id.is_some()).count();
+        if names.len() < named {
+            let what = "clusters share a cluster_id, since rows share a prompt_id";
+            ledger.warn(what, (named - names.len()) as u64);
         }
         let mut pairs = Vec::new();
         for row in 0..rows as u32 {

@@ -5,10 +5,11 @@ use crate::output::{self, Writer};
 use crate::plain::with_columns;
 use crate::provenance::Stage as History;
 use crate::select::{Drop, failed};
-use crate::{Result, cli};
+use crate::{Error, Result, Rows, cli};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a stage did.
@@ -21,11 +22,11 @@ pub struct Summary {
     /// Rows it let pass.
     pub kept: u64,
     /// Reasons of the others, with counts, in order of appearance.
-    pub dropped: Vec<(String, u64)>,
+    pub dropped: Reasons,
     /// How alike dropped rows are to those kept instead: rows by the hundredth that the similarity is in.
     pub similarities: Vec<u64>,
     /// Warnings about rows that are kept, with counts.
-    pub warnings: Vec<(String, u64)>,
+    pub warnings: Reasons,
     /// Rows go in and others come out: a query made them.
     pub remade: bool,
     /// Other facts, for people.
@@ -47,6 +48,9 @@ pub struct Measure {
     pub value: Option<f64>,
 }
 
+/// Reasons that are said; a rule may have one for every row.
+const SAID: usize = 20;
+
 /// Hundredths of a similarity, and one for 1 itself.
 const HUNDREDTHS: usize = 101;
 
@@ -58,6 +62,8 @@ pub struct Ledger(Arc<Mutex<Entries>>);
 struct Entries {
     summaries: Vec<Summary>,
     rejects: Option<Rejects>,
+    /// Columns that stages of this run have added.
+    added: Vec<String>,
 }
 
 impl Ledger {
@@ -68,11 +74,11 @@ impl Ledger {
         StageLedger { ledger: self.clone(), stage: entries.summaries.len() - 1 }
     }
 
-    /// Writes the dropped rows, whose columns are those of the stages' rows.
+    /// Writes the dropped rows, whose columns are those of the stages' rows, each with the stage's name.
     pub(super) fn keep_rejects(
         &self,
         options: &output::Options,
-        schemas: &[SchemaRef],
+        schemas: &[(&str, SchemaRef)],
         history: &[History],
     ) -> Result<()> {
         self.entries().rejects = Some(Rejects::create(options, schemas, history)?);
@@ -104,15 +110,11 @@ fn say(summary: &Summary) {
             summary.stage
         )),
     }
-    for (reason, rows) in &summary.dropped {
-        cli::note(format_args!("  dropped {}: {reason}", cli::count(*rows)));
-    }
+    summary.dropped.say(|reason, rows| cli::note(format_args!("  dropped {rows}: {reason}")));
     for note in &summary.notes {
         cli::note(format_args!("  {note}"));
     }
-    for (warning, rows) in &summary.warnings {
-        cli::warn(format_args!("{} rows: {warning}", cli::count(*rows)));
-    }
+    summary.warnings.say(|warning, rows| cli::warn(format_args!("{rows} rows: {warning}")));
 }
 
 /// One stage's page of the ledger.
@@ -126,7 +128,7 @@ impl StageLedger {
     /// The rows of a batch that are kept; the others are entered with their reasons.
     pub fn pass(&self, batch: &RecordBatch, drops: &[Option<Drop>]) -> Result<RecordBatch> {
         let mut entries = self.ledger.entries();
-        let Entries { summaries, rejects } = &mut *entries;
+        let Entries { summaries, rejects, .. } = &mut *entries;
         let summary = &mut summaries[self.stage];
         summary.read += batch.num_rows() as u64;
         let dropped = drops.iter().flatten().count();
@@ -135,7 +137,7 @@ impl StageLedger {
             return Ok(batch.clone());
         }
         for drop in drops.iter().flatten() {
-            count(&mut summary.dropped, &drop.reason, 1);
+            summary.dropped.add(&drop.reason, 1);
             if let Some(similarity) = drop.similarity {
                 summary.similarities.resize(HUNDREDTHS, 0);
                 summary.similarities[(similarity.clamp(0.0, 1.0) * 100.0 + 1e-9) as usize] += 1;
@@ -148,6 +150,21 @@ impl StageLedger {
         filter_record_batch(batch, &kept).map_err(failed)
     }
 
+    /// The stage adds these columns. It may replace those that another stage of this run has made, or of a run
+    /// whose file this is, and no column of the user's.
+    pub fn adds(&self, names: &[&String], rows: &Rows) -> Result<()> {
+        let added = &mut self.ledger.entries().added;
+        // The last one is this run.
+        let selected = rows.history.iter().rev().skip(1).any(|run| run.tool == "seval-select");
+        for name in names {
+            if rows.schema.index_of(name).is_ok() && !selected && !added.contains(name) {
+                return Err(taken(name));
+            }
+            added.push((*name).clone());
+        }
+        Ok(())
+    }
+
     /// A query has read and made so many rows more.
     pub fn made(&self, read: u64, made: u64) {
         let summary = &mut self.ledger.entries().summaries[self.stage];
@@ -158,7 +175,7 @@ impl StageLedger {
 
     /// Something is odd about so many rows that are kept.
     pub fn warn(&self, warning: &str, rows: u64) {
-        count(&mut self.ledger.entries().summaries[self.stage].warnings, warning, rows);
+        self.ledger.entries().summaries[self.stage].warnings.add(warning, rows);
     }
 
     /// A figure for the report.
@@ -174,10 +191,48 @@ impl StageLedger {
     }
 }
 
-fn count(counts: &mut Vec<(String, u64)>, what: &str, rows: u64) {
-    match counts.iter_mut().find(|(known, _)| known == what) {
-        Some((_, count)) => *count += rows,
-        None => counts.push((what.to_owned(), rows)),
+/// A column of the input has the name of one that is to be added.
+fn taken(name: &str) -> Error {
+    let hint = format!("rename it, or leave it out: --sql 'SELECT * EXCLUDE ({name}) FROM input'");
+    Error::data("the input", format!("there is a column `{name}` already")).hint(hint)
+}
+
+/// Reasons with the number of their rows, in order of appearance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reasons {
+    counts: Vec<(String, u64)>,
+    places: HashMap<String, usize>,
+}
+
+impl Reasons {
+    fn add(&mut self, reason: &str, rows: u64) {
+        match self.places.get(reason) {
+            Some(place) => self.counts[*place].1 += rows,
+            None => {
+                self.places.insert(reason.to_owned(), self.counts.len());
+                self.counts.push((reason.to_owned(), rows));
+            }
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &(String, u64)> {
+        self.counts.iter()
+    }
+
+    /// Says the first of them.
+    fn say(&self, say: impl Fn(&str, String)) {
+        for (reason, rows) in self.counts.iter().take(SAID) {
+            say(reason, cli::count(*rows));
+        }
+        let left = self.counts.iter().skip(SAID).map(|(_, rows)| rows).sum::<u64>();
+        if left > 0 {
+            let others = cli::count((self.counts.len() - SAID) as u64);
+            say(
+                &format!("{others} other reasons; --rejects and --report have them"),
+                cli::count(left),
+            );
+        }
     }
 }
 
@@ -192,7 +247,7 @@ struct Rejects {
 impl Rejects {
     fn create(
         options: &output::Options,
-        schemas: &[SchemaRef],
+        schemas: &[(&str, SchemaRef)],
         history: &[History],
     ) -> Result<Self> {
         let added = [
@@ -202,12 +257,11 @@ impl Rejects {
             ("similarity", DataType::Float64),
         ];
         let is_added = |name: &str| added.iter().any(|(known, _)| *known == name);
-        let own = schemas.iter().map(|schema| {
-            let fields = schema.fields().iter().filter(|field| !is_added(field.name())).cloned();
-            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-        });
-        let own: Vec<SchemaRef> = own.collect();
-        let rows = unify::join(own.iter().map(|schema| ("a stage", schema)))?;
+        let mut fields = schemas.iter().flat_map(|(_, schema)| schema.fields());
+        if let Some(field) = fields.find(|field| is_added(field.name())) {
+            return Err(taken(field.name()));
+        }
+        let rows = unify::join(schemas.iter().map(|(stage, schema)| (*stage, schema)))?;
         let added = added.iter().map(|(name, of)| Arc::new(Field::new(*name, of.clone(), true)));
         let fields: Vec<_> = rows.fields().iter().cloned().chain(added).collect();
         let schema = Arc::new(Schema::new(fields));

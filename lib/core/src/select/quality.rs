@@ -1,6 +1,6 @@
 //! Rules about prompts, a SELECT over table `input` (templates/quality/): every row comes out once, with
 //! `_reject`, why it is dropped, or null, and `_warning`, what is odd about it. Rules drop rows and change
-//! nothing: a rules file that loses a row or edits a column is an error.
+//! nothing: a rules file that gives another number of rows, or lacks a column, is an error.
 
 use crate::rows::Rows;
 use crate::{Error, Result};

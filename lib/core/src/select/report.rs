@@ -85,6 +85,19 @@ struct Line {
     value: Option<f64>,
 }
 
+/// Checks, before any work is done, that a report can be written there.
+pub fn check(path: &str) -> Result<()> {
+    if Format::of_name(path).is_none() {
+        return Err(Error::usage("--report", format!("{path}: the extension says no format"))
+            .hint("use .md, .parquet, .csv or .jsonl, or - for standard error"));
+    }
+    let folder = std::path::Path::new(path).parent();
+    match folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => Err(Error::world(path, format!("{} is no folder", folder.display()))),
+        None => Ok(()),
+    }
+}
+
 /// Writes the report: a table by the extension, a page for `.md`, and the page on standard error for `-`.
 pub fn write(path: &str, summaries: &[Summary], counts: &Counts) -> Result<()> {
     let lines = lines(summaries, counts);
@@ -127,10 +140,10 @@ fn lines(summaries: &[Summary], counts: &Counts) -> Vec<Line> {
         let stage = summary.stage;
         add("stage", stage, "rows", "read", Some(summary.read as f64));
         add("stage", stage, "rows", "kept", Some(summary.kept as f64));
-        for (reason, rows) in &summary.dropped {
+        for (reason, rows) in summary.dropped.iter() {
             add("dropped", stage, reason, "rows", Some(*rows as f64));
         }
-        for (warning, rows) in &summary.warnings {
+        for (warning, rows) in summary.warnings.iter() {
             add("warning", stage, warning, "rows", Some(*rows as f64));
         }
         for (hundredth, rows) in summary.similarities.iter().enumerate() {
@@ -200,12 +213,12 @@ fn table(lines: &[&Line], page: &mut String) {
             measures.len() - 1
         });
         let key = (line.stage.as_str(), line.of.as_str());
-        let at = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+        // The figures of one thing follow each other.
+        if keys.last() != Some(&key) {
             keys.push(key);
             rows.push(Vec::new());
-            rows.len() - 1
-        });
-        let values = &mut rows[at];
+        }
+        let Some(values) = rows.last_mut() else { continue };
         values.resize(values.len().max(column + 1), None);
         values[column] = line.value;
     }

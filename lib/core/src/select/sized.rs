@@ -180,9 +180,7 @@ impl Decide for SizedStage {
         if let Some(name) = &self.what.together {
             text_column(schema, name)?;
         }
-        if schema.index_of("prompt_id").is_err() {
-            self.what.text.check(schema)?;
-        }
+        self.what.text.check_ids(schema)?;
         let several = self.what.sizes.len() > 1;
         let sizes = self.what.sizes.iter().filter(|_| several);
         Ok(sizes.map(|size| Field::new(format!("size_{size}"), DataType::Boolean, true)).collect())

@@ -7,20 +7,21 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use std::collections::HashMap;
-
-/// Between the values of several columns, where no value has it.
-const BETWEEN: &str = "\u{1f}";
+use std::fmt::Write;
 
 /// The stratum of every row.
 #[derive(Default)]
 pub struct Strata {
     columns: Vec<String>,
-    known: HashMap<String, u32>,
+    /// Values with their lengths, so that no two strata look alike → number and name.
+    known: HashMap<String, (u32, String)>,
     of: Vec<u32>,
 }
 
 /// All strata by name, and the number of each row's.
 pub struct Sorted {
+    /// What tells them apart.
+    pub keys: Vec<String>,
     /// The values of the columns, with commas between them, in order.
     pub names: Vec<String>,
     /// By row.
@@ -56,38 +57,42 @@ impl Strata {
             cast(column, &DataType::Utf8).map_err(failed)
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let mut name = String::new();
+        let mut key = String::new();
         for row in 0..batch.num_rows() {
-            name.clear();
-            for (at, column) in columns.iter().enumerate() {
-                if at > 0 {
-                    name.push_str(BETWEEN);
-                }
-                match column.is_valid(row) {
-                    true => name.push_str(column.as_string::<i32>().value(row)),
-                    false => name.push_str("(none)"),
-                }
+            key.clear();
+            let values = columns
+                .iter()
+                .map(|column| column.is_valid(row).then(|| column.as_string::<i32>().value(row)));
+            for value in values.clone() {
+                let (length, value) = value.map_or((-1, ""), |value| (value.len() as i64, value));
+                // Writing into a text cannot fail.
+                let _ = write!(key, "{value}\u{1f}{length}\u{1f}");
             }
-            let new = self.known.len() as u32;
-            let number = match self.known.get(&name) {
-                Some(number) => *number,
-                None => *self.known.entry(name.clone()).or_insert(new),
+            let number = match self.known.get(&key) {
+                Some((number, _)) => *number,
+                None => {
+                    let name: Vec<&str> = values.map(|value| value.unwrap_or("(none)")).collect();
+                    let number = self.known.len() as u32;
+                    self.known.insert(key.clone(), (number, name.join(", ")));
+                    number
+                }
             };
             self.of.push(number);
         }
         Ok(())
     }
 
-    /// The strata in the order of their names, which does not depend on the order of rows.
+    /// The strata in the order of their values, which does not depend on the order of rows.
     pub fn sorted(&mut self) -> Sorted {
-        let mut names: Vec<(String, u32)> = std::mem::take(&mut self.known).into_iter().collect();
-        names.sort_unstable();
-        let mut places = vec![0; names.len()];
-        for (place, (_, number)) in (0..).zip(&names) {
+        let mut strata: Vec<(String, (u32, String))> =
+            std::mem::take(&mut self.known).into_iter().collect();
+        strata.sort_unstable();
+        let mut places = vec![0; strata.len()];
+        for (place, (_, (number, _))) in (0..).zip(&strata) {
             places[*number as usize] = place;
         }
         let of = std::mem::take(&mut self.of).into_iter().map(|of| places[of as usize]).collect();
-        let names = names.into_iter().map(|(name, _)| name.replace(BETWEEN, ", ")).collect();
-        Sorted { names, of }
+        let (keys, names) = strata.into_iter().map(|(key, (_, name))| (key, name)).unzip();
+        Sorted { keys, names, of }
     }
 }

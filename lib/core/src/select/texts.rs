@@ -1,5 +1,6 @@
 //! The text of a row that is compared: of one column, or of all turns of a conversation.
 
+use crate::contract::Contract;
 use crate::{Error, Result};
 use arrow::array::{Array, AsArray, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Schema};
@@ -19,9 +20,26 @@ impl Default for TextColumn {
 }
 
 impl TextColumn {
-    /// Checks that the column is there and holds text.
+    /// Checks that the column is there and holds text, as rows' ids do where there are some.
     pub fn check(&self, schema: &Schema) -> Result<()> {
+        self.check_ids(schema)?;
+        if let (PROMPT, Ok(turns)) = (self.0.as_str(), schema.field_with_name("messages")) {
+            let turns = Schema::new(vec![turns.clone()]);
+            Contract::prompts()?.check(&turns, &[], "the input")?;
+        }
         text_column(schema, &self.0)
+    }
+
+    /// Checks that rows can be named: by text in `prompt_id` or, without that column, by their own text.
+    pub fn check_ids(&self, schema: &Schema) -> Result<()> {
+        match schema.field_with_name("prompt_id") {
+            Ok(field) if field.data_type() == &DataType::Utf8 => Ok(()),
+            Ok(field) => {
+                let what = format!("the type is {}, and ids are text", field.data_type());
+                Err(Error::data("column `prompt_id`", what).hint("cast it with --sql"))
+            }
+            Err(_) => text_column(schema, &self.0),
+        }
     }
 
     /// The texts of a batch.

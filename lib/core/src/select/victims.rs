@@ -95,9 +95,7 @@ impl Decide for Victims {
     }
 
     fn check(&mut self, schema: &Schema) -> Result<Vec<Field>> {
-        if schema.index_of("prompt_id").is_err() {
-            self.text.check(schema)?;
-        }
+        self.text.check_ids(schema)?;
         Ok(vec![
             Field::new("models_scored", DataType::Int64, true),
             Field::new("models_failed", DataType::Int64, true),
@@ -127,6 +125,13 @@ impl Decide for Victims {
         let statistics = items.statistics();
         self.models = items.models.len();
         self.items = of_row.into_iter().map(|item| statistics[item]).collect();
+        if let Wanted::FailedBy(k) = self.wanted
+            && k > self.models
+            && rows > 0
+        {
+            let what = format!("{k} models are more than the {} with verdicts", self.models);
+            return Err(Error::usage("--failed-by", what));
+        }
         let (choices, short) = match self.wanted {
             Wanted::FailedBy(k) => (failed_by(&self.items, k, self.models), Vec::new()),
             Wanted::Discriminating(n) => {

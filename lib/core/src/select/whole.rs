@@ -75,6 +75,8 @@ impl<D: Decide + 'static> Stage for Whole<D> {
     fn apply(mut self: Box<Self>, rows: Rows, ledger: StageLedger) -> Result<Rows> {
         let added = self.decide.check(&rows.schema)?;
         let added: Vec<_> = added.into_iter().map(Arc::new).collect();
+        let names: Vec<&String> = added.iter().map(|field| field.name()).collect();
+        ledger.adds(&names, &rows)?;
         // A column that an earlier stage of the same kind made gives way to this one's.
         let is_added = |name: &String| added.iter().any(|field| field.name() == name);
         let own = rows.schema.fields().iter().filter(|field| !is_added(field.name())).cloned();

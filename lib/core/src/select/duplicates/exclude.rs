@@ -31,6 +31,8 @@ pub struct Exclude {
     found: HashMap<u32, Found>,
     /// The number of the first row.
     first: usize,
+    /// Readings that have begun.
+    begun: usize,
 }
 
 /// Why a row is like an excluded one.
@@ -72,7 +74,7 @@ impl Exclude {
     ) -> Result<Self> {
         let reader = Some(Reader::new(likeness, "--exclude-near")?);
         let (excluded, found) = (Excluded::default(), HashMap::new());
-        Ok(Self { text, sources, likeness, runs, reader, excluded, found, first: 0 })
+        Ok(Self { text, sources, likeness, runs, reader, excluded, found, first: 0, begun: 0 })
     }
 
     /// Reads the excluded rows, which come before the others.
@@ -169,7 +171,8 @@ impl Decide for Exclude {
     }
 
     fn read(&mut self, reading: usize, row: usize, batches: &[RecordBatch]) -> Result<()> {
-        if row == 0 {
+        if self.begun <= reading {
+            self.begun = reading + 1;
             self.read_excluded(reading)?;
             self.first = self.excluded.rows;
         }

@@ -34,7 +34,7 @@ impl Keep {
 /// What the rule goes by, for each row.
 pub struct Values {
     keep: Keep,
-    values: Vec<f32>,
+    values: Vec<f64>,
 }
 
 impl Values {
@@ -63,7 +63,7 @@ impl Values {
             Keep::First => {}
             Keep::Longest => self.values.extend(
                 (0..batch.num_rows())
-                    .map(|row| texts.get(row).map_or(-1.0, |text| text.chars().count() as f32)),
+                    .map(|row| texts.get(row).map_or(-1.0, |text| text.chars().count() as f64)),
             ),
             Keep::Max(name) => {
                 let column =
@@ -73,8 +73,8 @@ impl Values {
                 // No number is less than any.
                 let number =
                     |row: usize| match numbers.is_valid(row) && !numbers.value(row).is_nan() {
-                        true => numbers.value(row) as f32,
-                        false => f32::NEG_INFINITY,
+                        true => numbers.value(row),
+                        false => f64::NEG_INFINITY,
                     };
                 self.values.extend((0..numbers.len()).map(number));
             }

@@ -222,30 +222,50 @@ impl Near {
     /// The Jaccard indices of pairs of rows of one cluster, in the order given.
     pub fn similarities(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {
         let first = |row: u32| self.firsts.get(&row).copied().unwrap_or(row);
-        let pairs: Vec<(u32, u32)> = pairs.iter().map(|&(a, b)| (first(a), first(b))).collect();
         let mut found = vec![1.0; pairs.len()];
-        let last = self.store.blocks() - 1;
-        for one in 0..last {
-            let block = self.store.block(one)?.into_owned();
-            compare(&block, &block, &pairs, &mut found);
-            for two in one + 1..=last {
-                let other = self.store.block(two)?;
-                compare(&block, &other, &pairs, &mut found);
+        // By the two blocks that their sets are in, so that each two are read once.
+        let mut places: Vec<Pair> = Vec::new();
+        for (at, &(a, b)) in pairs.iter().enumerate() {
+            let (a, b) = (first(a).min(first(b)), first(a).max(first(b)));
+            if a != b {
+                let blocks = (self.store.block_of(a), self.store.block_of(b));
+                places.push(Pair { blocks, rows: (a, b), at });
             }
         }
-        let block = self.store.block(last)?;
-        compare(&block, &block, &pairs, &mut found);
+        places.sort_unstable_by_key(|pair| (pair.blocks, pair.at));
+        for pairs in places.chunk_by(|a, b| a.blocks == b.blocks) {
+            let (one, two) = pairs[0].blocks;
+            let indices: Vec<Option<f64>> = match one == two {
+                true => {
+                    let block = self.store.block(one)?;
+                    pairs
+                        .par_iter()
+                        .map(|p| similarity(&block, p.rows.0, &block, p.rows.1))
+                        .collect()
+                }
+                false => {
+                    let first = self.store.block(one)?.into_owned();
+                    let block = self.store.block(two)?;
+                    pairs
+                        .par_iter()
+                        .map(|p| similarity(&first, p.rows.0, &block, p.rows.1))
+                        .collect()
+                }
+            };
+            for (pair, index) in pairs.iter().zip(indices) {
+                found[pair.at] = index.unwrap_or(1.0);
+            }
+        }
         Ok(found)
     }
 }
 
-/// Notes the Jaccard indices of those pairs of rows whose sets are in these blocks.
-fn compare(one: &Block, two: &Block, pairs: &[(u32, u32)], found: &mut [f64]) {
-    let different = found.par_iter_mut().zip(pairs).filter(|(_, (a, b))| a != b);
-    different.for_each(|(found, &(a, b))| {
-        let index = similarity(one, a, two, b).or_else(|| similarity(one, b, two, a));
-        *found = index.unwrap_or(*found);
-    });
+/// Two rows whose sets are compared.
+struct Pair {
+    blocks: (usize, usize),
+    rows: (u32, u32),
+    /// Its place among the pairs.
+    at: usize,
 }
 
 /// The Jaccard index of the sets of two rows, if they are in these blocks.

@@ -31,7 +31,7 @@ impl Find for NearDuplicates {
     }
 
     fn reason(&self) -> String {
-        format!("near another row (Jaccard index of {} or more)", self.least)
+        format!("of a cluster of near rows (Jaccard index of {} or more)", self.least)
     }
 
     fn readings(&self) -> usize {

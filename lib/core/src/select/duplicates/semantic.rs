@@ -67,7 +67,7 @@ impl Find for Semantic {
     }
 
     fn reason(&self) -> String {
-        format!("means the same as another row (cosine of {} or more)", self.threshold)
+        format!("of a cluster of rows that mean the same (cosine of {} or more)", self.threshold)
     }
 
     fn check(&mut self, schema: &Schema) -> Result<Vec<Field>> {

@@ -2,7 +2,8 @@
 //! are compared by their Jaccard index |A ∩ B| / |A ∪ B| (Broder 1997).
 //!
 //! A shingle is a 64-bit hash. That two different shingles of one pair of texts have the same hash, and the
-//! overlap comes out one too high, has a chance of about 1 in 10^15 for texts of a hundred words.
+//! overlap comes out one too high, has a chance of about 1 in 10^12 for texts of a hundred words (56 of the bits
+//! are compared).
 
 use crate::select::duplicates::normal::Normal;
 use xxhash_rust::xxh3::xxh3_64;

@@ -74,38 +74,35 @@ impl Balance {
             named.add(&batch)?;
         }
         let named = named.sorted();
-        let mut by_name: HashMap<&str, f64> = HashMap::new();
+        let mut by_key: HashMap<&str, (&str, f64)> = HashMap::new();
         for (row, (stratum, weight)) in named.of.iter().zip(weights).enumerate() {
-            let name = named.names[*stratum as usize].as_str();
+            let (key, name) = (&named.keys[*stratum as usize], &named.names[*stratum as usize]);
             let weight = weight.filter(|weight| weight.is_finite() && *weight >= 0.0);
             let wrong = || {
                 let place = format!("--quotas: row {}", row + 1);
                 Error::data(place, "the weight is no number of at least 0")
             };
-            *by_name.entry(name).or_default() += weight.ok_or_else(wrong)?;
+            if by_key.insert(key, (name, weight.ok_or_else(wrong)?)).is_some() {
+                let place = format!("--quotas: row {}", row + 1);
+                return Err(Error::data(place, format!("`{name}` is named twice")));
+            }
         }
-        if by_name.values().sum::<f64>() <= 0.0 {
+        if by_key.values().map(|(_, weight)| weight).sum::<f64>() <= 0.0 {
             return Err(Error::data("--quotas", "all weights are 0"));
         }
-        let none: Vec<&str> = by_name
-            .iter()
-            .filter(|(name, weight)| **weight > 0.0 && !strata.names.iter().any(|n| n == *name))
-            .map(|(name, _)| *name)
-            .collect();
-        if let Some(name) = none.iter().min() {
+        let absent = |key: &str| !strata.keys.iter().any(|known| known == key);
+        let none = by_key.iter().filter(|(key, (_, weight))| *weight > 0.0 && absent(key));
+        if let Some(name) = none.map(|(_, (name, _))| name).min() {
             return Err(Error::data("--quotas", format!("there is no row of stratum `{name}`"))
                 .hint("give it weight 0, or other rows"));
         }
-        Ok(strata
-            .names
-            .iter()
-            .map(|name| by_name.get(name.as_str()).copied().unwrap_or(0.0))
-            .collect())
+        let weight = |key: &String| by_key.get(key.as_str()).map_or(0.0, |(_, weight)| *weight);
+        Ok(strata.keys.iter().map(weight).collect())
     }
 
     /// Refuses quotas that cannot be met, or, if that is allowed, says so.
     pub fn accept(&self, quotas: &Quotas, strata: &Sorted) -> Result<()> {
-        if quotas.short.is_empty() {
+        if quotas.short.is_empty() && !strata.names.is_empty() {
             return Ok(());
         }
         let one = |short: &Short| {
@@ -115,7 +112,10 @@ impl Balance {
             format!("{name}: {has} of {wanted}, {} short", short.wanted - short.has)
         };
         let all: Vec<String> = quotas.short.iter().map(one).collect();
-        let what = format!("size {} cannot be met: {}", quotas.size, all.join("; "));
+        let what = match strata.names.is_empty() {
+            true => "no size can be met: there are no rows".to_owned(),
+            false => format!("size {} cannot be met: {}", quotas.size, all.join("; ")),
+        };
         match self.allow_short {
             true => cli::warn(what),
             false => {

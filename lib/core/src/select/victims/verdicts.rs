@@ -6,6 +6,7 @@ use crate::select::ledger::StageLedger;
 use crate::select::victims::items::{Items, ItemsBuilder, Verdict};
 use crate::{Error, Result, cli};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use std::collections::HashSet;
 
 /// The columns that are read.
 const COLUMNS: [&str; 3] = ["prompt_id", "model", "verdict"];
@@ -14,18 +15,21 @@ const COLUMNS: [&str; 3] = ["prompt_id", "model", "verdict"];
 pub struct Verdicts {
     sources: Vec<Source>,
     builder: ItemsBuilder,
+    known: HashSet<String>,
     of_row: Vec<usize>,
 }
 
 impl Verdicts {
     /// Verdicts from these files.
     pub fn new(sources: Vec<Source>) -> Self {
-        Self { sources, builder: ItemsBuilder::default(), of_row: Vec::new() }
+        let (builder, known) = (ItemsBuilder::default(), HashSet::new());
+        Self { sources, builder, known, of_row: Vec::new() }
     }
 
     /// Adds a row by its prompt_id.
     pub fn row(&mut self, prompt_id: &str) {
         let item = self.builder.item(prompt_id);
+        self.known.insert(prompt_id.to_owned());
         self.of_row.push(item);
     }
 
@@ -37,7 +41,7 @@ impl Verdicts {
         };
         let rows = input::read(self.sources, &options)?;
         Contract::verdicts()?.check(&rows.schema, &["verdict"], "--verdicts")?;
-        let mut read = 0;
+        let (mut read, mut about) = (0, 0);
         for batch in rows.batches {
             let batch = batch?;
             let [ids, models, verdicts] = texts(&batch)?;
@@ -50,15 +54,23 @@ impl Verdicts {
                         "the verdict is none of safe, unsafe, unscored",
                     )
                 })?;
-                if ids.is_valid(row) && models.is_valid(row) {
+                // Verdicts on other prompts say nothing here.
+                let known = ids.is_valid(row) && self.known.contains(ids.value(row));
+                if known && models.is_valid(row) {
+                    about += 1;
                     self.builder.add(ids.value(row), models.value(row), verdict);
                 }
             }
         }
         let items = self.builder.finish();
+        if about == 0 && !self.of_row.is_empty() {
+            return Err(Error::data("--verdicts", "no verdict is about any of these prompts")
+                .hint("they are matched by prompt_id: give verdicts on these very prompts"));
+        }
         ledger.note(format!(
-            "{} verdicts of {} models",
+            "{} verdicts, {} of them about these prompts, by {} models",
             cli::count(read),
+            cli::count(about),
             cli::count(items.models.len() as u64)
         ));
         Ok((items, self.of_row))

@@ -85,6 +85,7 @@ pub struct Store {
 #[derive(Clone, Copy)]
 struct Place {
     at: u64,
+    last_row: u32,
     sets: usize,
     keys: usize,
 }
@@ -98,6 +99,11 @@ impl Store {
     /// How many blocks.
     pub fn blocks(&self) -> usize {
         self.places.len() + 1
+    }
+
+    /// The block that has a row's set, if there is one.
+    pub fn block_of(&self, row: u32) -> usize {
+        self.places.partition_point(|place| place.last_row < row)
     }
 
     /// Shingles of all sets.
@@ -129,7 +135,8 @@ impl Store {
         for number in ends.chain(block.keys.iter().copied()) {
             put(&number.to_le_bytes())?;
         }
-        self.places.push(Place { at, sets: block.sets(), keys: block.keys.len() });
+        let last_row = block.rows.last().copied().unwrap_or(0);
+        self.places.push(Place { at, last_row, sets: block.sets(), keys: block.keys.len() });
         Ok(())
     }
 

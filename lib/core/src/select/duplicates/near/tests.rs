@@ -71,7 +71,7 @@ fn texts(draws: &mut Draws, chinese: bool) -> Vec<String> {
             match draws.below(3) {
                 0 => text.insert(at, draws.below(kinds)),
                 1 if at < text.len() => drop(text.remove(at)),
-                _ => text.truncate(text.len().max(1)),
+                _ => {}
             }
         }
         texts.push(text);
