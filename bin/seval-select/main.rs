@@ -36,6 +36,9 @@ fn run(flags: Flags) -> Result<()> {
         .as_ref()
         .map(|path| output::Options { path: Some(path.clone()), ..output::Options::default() });
     let (rows, ledger) = select::select(rows, stages, rejects.as_ref())?;
+    if flags.report.is_none() {
+        ledger.nobody_wants(select::columns::others(&rows, &flags.columns));
+    }
     let rows = select::columns::only(counts.after(rows), &flags.columns)?;
     let mut writer = Writer::create(&(&flags.output).into(), &rows.schema, &rows.history)?;
     for batch in cli::with_progress(rows).batches {

@@ -5,6 +5,12 @@ use crate::select::failed;
 use crate::select::texts::missing;
 use crate::{Error, Result};
 
+/// The columns that are not among these names; without names, none.
+pub fn others(rows: &Rows, names: &[String]) -> Vec<String> {
+    let fields = rows.schema.fields().iter().map(|field| field.name());
+    fields.filter(|name| !names.is_empty() && !names.contains(name)).cloned().collect()
+}
+
 /// The rows with only these columns, in this order; without names, with all.
 pub fn only(rows: Rows, names: &[String]) -> Result<Rows> {
     if names.is_empty() {

@@ -6,7 +6,9 @@ use crate::plain::with_columns;
 use crate::provenance::Stage as History;
 use crate::select::{Drop, failed};
 use crate::{Error, Result, Rows, cli};
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, new_null_array,
+};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::HashMap;
@@ -48,6 +50,16 @@ pub struct Measure {
     pub value: Option<f64>,
 }
 
+/// The batch with nulls in these columns.
+fn without(batch: &RecordBatch, columns: &[String]) -> Result<RecordBatch> {
+    let fields = batch.schema_ref().fields().iter().zip(batch.columns());
+    let columns = fields.map(|(field, column)| match columns.contains(field.name()) {
+        true => new_null_array(field.data_type(), batch.num_rows()),
+        false => column.clone(),
+    });
+    with_columns(batch.schema_ref(), columns.collect(), batch.num_rows())
+}
+
 /// Reasons that are said; a rule may have one for every row.
 const SAID: usize = 20;
 
@@ -64,6 +76,8 @@ struct Entries {
     rejects: Option<Rejects>,
     /// Columns that stages of this run have added.
     added: Vec<String>,
+    /// Columns that nobody reads after the last stage.
+    unwanted: Vec<String>,
 }
 
 impl Ledger {
@@ -83,6 +97,11 @@ impl Ledger {
     ) -> Result<()> {
         self.entries().rejects = Some(Rejects::create(options, schemas, history)?);
         Ok(())
+    }
+
+    /// These columns are read by nobody after the last stage, which need not copy them.
+    pub fn nobody_wants(&self, columns: Vec<String>) {
+        self.entries().unwanted = columns;
     }
 
     /// Publishes the dropped rows and says what each stage did; their summaries.
@@ -125,10 +144,15 @@ pub struct StageLedger {
 }
 
 impl StageLedger {
+    /// Whether dropped rows go to a file, with all that is said of them.
+    pub fn keeps_rejects(&self) -> bool {
+        self.ledger.entries().rejects.is_some()
+    }
+
     /// The rows of a batch that are kept; the others are entered with their reasons.
     pub fn pass(&self, batch: &RecordBatch, drops: &[Option<Drop>]) -> Result<RecordBatch> {
         let mut entries = self.ledger.entries();
-        let Entries { summaries, rejects, .. } = &mut *entries;
+        let Entries { summaries, rejects, unwanted, .. } = &mut *entries;
         let summary = &mut summaries[self.stage];
         summary.read += batch.num_rows() as u64;
         let dropped = drops.iter().flatten().count();
@@ -147,7 +171,12 @@ impl StageLedger {
             rejects.write(batch, summary.stage, drops)?;
         }
         let kept: BooleanArray = drops.iter().map(|drop| Some(drop.is_none())).collect();
-        filter_record_batch(batch, &kept).map_err(failed)
+        let last = self.stage + 1 == summaries.len();
+        match last && !unwanted.is_empty() {
+            true => filter_record_batch(&without(batch, unwanted)?, &kept),
+            false => filter_record_batch(batch, &kept),
+        }
+        .map_err(failed)
     }
 
     /// The stage adds these columns. It may replace those that another stage of this run has made, or of a run

@@ -14,6 +14,7 @@ use arrow::datatypes::Schema;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Why an exact duplicate is dropped.
@@ -28,13 +29,35 @@ pub fn hashes(texts: &Texts<'_>, rows: usize, normal: Normal) -> Vec<Option<u128
     hashes.par_chunks_mut(PART).enumerate().for_each(|(part, hashes)| {
         let mut form = Vec::new();
         for (at, hash) in hashes.iter_mut().enumerate() {
-            if let Some(text) = texts.get(part * PART + at) {
-                normal.write(&text, &mut form);
-                *hash = Some(xxh3_128(&form));
-            }
+            let Some(text) = texts.get(part * PART + at) else { continue };
+            *hash = Some(match normal.is_none() {
+                true => xxh3_128(text.as_bytes()),
+                false => {
+                    normal.write(&text, &mut form);
+                    xxh3_128(&form)
+                }
+            });
         }
     });
     hashes
+}
+
+/// The hash of what is a hash already.
+#[derive(Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
 }
 
 /// Keeps the first row of each text, as rows stream through. Memory: 32 bytes for each distinct text.
@@ -42,7 +65,7 @@ pub struct FirstOfEach {
     text: TextColumn,
     normal: Normal,
     /// Hash of the text → the id of the row kept, as a number; 0 for ids of another form.
-    seen: HashMap<u128, u128>,
+    seen: HashMap<u128, u128, BuildHasherDefault<AsItIs>>,
     /// Hash of the text → the id, where that is no number.
     names: HashMap<u128, Id>,
 }
@@ -50,7 +73,7 @@ pub struct FirstOfEach {
 impl FirstOfEach {
     /// Compares that column in that form.
     pub fn new(text: TextColumn, normal: Normal) -> Self {
-        Self { text, normal, seen: HashMap::new(), names: HashMap::new() }
+        Self { text, normal, seen: HashMap::default(), names: HashMap::new() }
     }
 
     /// The id of the row kept, if this one is not the first of its text.
@@ -84,12 +107,15 @@ impl Judge for FirstOfEach {
         self.text.check(schema)
     }
 
-    fn judge(&mut self, batch: &RecordBatch, _: &StageLedger) -> Result<Vec<Option<Drop>>> {
+    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<Option<Drop>>> {
         let texts = self.text.of(batch)?;
         let ids = BatchIds::new(batch, Some(&texts));
         let hashes = hashes(&texts, batch.num_rows(), self.normal);
+        // Whose names nobody asks for, they cost as much as the comparison.
+        let named = ledger.keeps_rejects();
         let judge = |(row, hash): (usize, Option<u128>)| {
-            let earlier = self.earlier(hash?, || ids.get(row))?;
+            let id = || if named { ids.get(row) } else { Id::Hex(0) };
+            let earlier = self.earlier(hash?, id)?;
             let duplicate_of = earlier.text();
             Some(Drop { reason: REASON.into(), duplicate_of, similarity: Some(1.0) })
         };
@@ -101,14 +127,14 @@ impl Judge for FirstOfEach {
 pub struct AllOfEach {
     normal: Normal,
     /// Hash of the text → the first row.
-    firsts: HashMap<u128, u32>,
+    firsts: HashMap<u128, u32, BuildHasherDefault<AsItIs>>,
     pairs: Vec<(u32, u32)>,
 }
 
 impl AllOfEach {
     /// Compares texts in that form.
     pub fn new(normal: Normal) -> Self {
-        Self { normal, firsts: HashMap::new(), pairs: Vec::new() }
+        Self { normal, firsts: HashMap::default(), pairs: Vec::new() }
     }
 }
 

@@ -27,7 +27,7 @@ use store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Of a text that is like no other, this many times as many shingles are counted as suffice to see it.
-const SPARE: f64 = 1.65;
+const SPARE: f64 = 1.8;
 
 /// What a run has to do with.
 #[derive(Clone, Copy, Debug)]

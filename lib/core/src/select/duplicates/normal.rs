@@ -34,6 +34,11 @@ impl Normal {
         Ok(normal)
     }
 
+    /// Whether texts are compared as they are.
+    pub fn is_none(&self) -> bool {
+        !(self.nfkc || self.case || self.space)
+    }
+
     /// The text in the form that is compared, in `out`, whose content is replaced: UTF-8, as bytes, since
     /// nobody needs it as text and checking it would cost as much as making it.
     pub fn write(&self, text: &str, out: &mut Vec<u8>) {
@@ -65,71 +70,81 @@ impl Normal {
 /// The whole normal form of texts of ASCII, common Chinese characters and their punctuation, which is
 /// nearly all there is; false if something else is in it, whose neighbours may matter.
 fn quick(text: &[u8], out: &mut Vec<u8>) -> bool {
-    if text.is_ascii() && is_spaced(text) {
+    if is_plain(text) {
         out.extend_from_slice(text);
         out.make_ascii_lowercase();
         return true;
     }
-    // No character gets longer.
-    out.resize(text.len(), 0);
-    let (mut at, mut end, mut space) = (0, 0, false);
+    out.reserve(text.len());
+    let (mut at, mut space) = (0, false);
     while let Some(&byte) = text.get(at) {
-        let (length, kept) = match byte {
-            _ if is_space(byte) => (1, None),
-            0..0x80 => (1, Some(Kept::One(byte.to_ascii_lowercase()))),
-            _ => match text.get(at..at + 3) {
-                Some(&[a, b, c]) => match three(a, b, c) {
-                    Some(kept) => (3, kept),
+        if is_space(byte) {
+            at += 1;
+            space = true;
+            continue;
+        }
+        let start = at;
+        // Runs of what stays as it is are copied at once.
+        while text.get(at).is_some_and(|byte| (0xe4..=0xe9).contains(byte)) {
+            at += 3;
+        }
+        let kept = match &text[start..at] {
+            [] if byte < 0x80 => {
+                at += 1;
+                Some(Kept::One(byte.to_ascii_lowercase()))
+            }
+            [] => {
+                at += 3;
+                let Some(&[a, b, c]) = text.get(start..at) else { return false };
+                match three(a, b, c) {
+                    Some(kept) => kept,
                     None => return false,
-                },
-                _ => return false,
-            },
+                }
+            }
+            run => Some(Kept::Run(run)),
         };
-        at += length;
         let Some(kept) = kept else {
             space = true;
             continue;
         };
-        if space && end > 0 {
-            out[end] = b' ';
-            end += 1;
+        if space && !out.is_empty() {
+            out.push(b' ');
         }
         space = false;
         match kept {
-            Kept::One(byte) => {
-                out[end] = byte;
-                end += 1;
-            }
-            Kept::Three(bytes) => {
-                out[end..end + 3].copy_from_slice(&bytes);
-                end += 3;
-            }
+            Kept::One(byte) => out.push(byte),
+            Kept::Three(bytes) => out.extend(bytes),
+            Kept::Run(run) => out.extend_from_slice(run),
         }
     }
-    out.truncate(end);
     true
 }
 
-/// Whether ASCII has no white space but single spaces between other characters, as most texts do.
-fn is_spaced(text: &[u8]) -> bool {
+/// Whether the text is ASCII without white space but single spaces between other characters, as most texts are
+/// that are ASCII at all.
+fn is_plain(text: &[u8]) -> bool {
     let ends = [text.first(), text.last()].into_iter().flatten().any(|byte| is_space(*byte));
     // Without a branch: the processor looks at many bytes at once.
-    let pair = |odd: bool, (a, b): (&u8, &u8)| odd | (*b < b' ') | ((*a == b' ') & (*b == b' '));
-    !ends && !text.iter().zip(text.iter().skip(1)).fold(false, pair)
+    let odd = |odd: bool, (a, b): (&u8, &u8)| {
+        odd | (*b < b' ') | (*b >= 0x80) | ((*a == b' ') & (*b == b' '))
+    };
+    !ends
+        && text.first().is_none_or(u8::is_ascii)
+        && !text.iter().zip(text.iter().skip(1)).fold(false, odd)
 }
 
-/// What is left of a character.
-enum Kept {
+/// What is left of a character, or of several.
+enum Kept<'a> {
     One(u8),
     Three([u8; 3]),
+    /// U+4000 to U+9FFF have neither case nor another form, and nothing composes with them.
+    Run(&'a [u8]),
 }
 
 /// The form of a character of three bytes, which is nothing for white space; none if it is not known here.
 #[inline]
-fn three(a: u8, b: u8, c: u8) -> Option<Option<Kept>> {
+fn three(a: u8, b: u8, c: u8) -> Option<Option<Kept<'static>>> {
     let form = match [a, b, c] {
-        // U+4000 to U+9FFF have neither case nor another form, and nothing composes with them.
-        all @ [0xe4..=0xe9, ..] => Kept::Three(all),
         // Dashes and quotation marks; 、。〈〉《》「」『』【】.
         all @ ([0xe2, 0x80, 0x93 | 0x94 | 0x98 | 0x99 | 0x9c | 0x9d]
         | [0xe3, 0x80, 0x81 | 0x82 | 0x88..=0x91]) => Kept::Three(all),

@@ -4,8 +4,8 @@
 
 use crate::select::duplicates::shingle::Cuts;
 
-/// Slots for each shingle that is counted, if memory allows: a rare one in five then looks shared.
-const SLOTS: u64 = 4;
+/// Slots for each shingle that is counted, if memory allows: a rare one in four then looks shared.
+const SLOTS: u64 = 3;
 /// Slots of a word.
 const PER_WORD: u64 = 32;
 /// Shingles that are looked up before it is asked whether that is enough.
@@ -109,7 +109,7 @@ impl Counts {
     /// Counts for so many shingles, of at most so many bytes.
     pub fn new(shingles: usize, bytes: usize) -> Self {
         let most = (bytes / 2).max(1 << 10);
-        let slots = (2 * shingles).max(1 << 10).next_power_of_two();
+        let slots = shingles.max(1 << 10).next_power_of_two();
         let slots = if slots > most { (most + 1).next_power_of_two() / 2 } else { slots };
         Self { slots: vec![0; slots], shift: 64 - slots.trailing_zeros() }
     }
