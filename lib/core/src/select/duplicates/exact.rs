@@ -11,10 +11,9 @@ use crate::select::texts::{TextColumn, Texts};
 use crate::{Result, select::duplicates::clusters::Clusters};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Why an exact duplicate is dropped.
@@ -42,59 +41,48 @@ pub fn hashes(texts: &Texts<'_>, rows: usize, normal: Normal) -> Vec<Option<u128
     hashes
 }
 
-/// The hash of what is a hash already.
-#[derive(Default)]
-pub struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-}
-
-/// Keeps the first row of each text, as rows stream through. Memory: 32 bytes for each distinct text.
+/// Keeps the first row of each text, as rows stream through. Memory: 25 bytes for each distinct text, and 32 for its
+/// row's name if dropped rows are kept.
 pub struct FirstOfEach {
     text: TextColumn,
     normal: Normal,
-    /// Hash of the text → the id of the row kept, as a number; 0 for ids of another form.
-    seen: HashMap<u128, u128, BuildHasherDefault<AsItIs>>,
-    /// Hash of the text → the id, where that is no number.
-    names: HashMap<u128, Id>,
+    seen: Hashes,
+    /// By distinct text, the name of its first row.
+    names: Vec<Id>,
+}
+
+/// Distinct hashes, in order of appearance, and a table to find them.
+#[derive(Default)]
+struct Hashes {
+    hashes: Vec<u128>,
+    places: HashTable<u32>,
+}
+
+impl Hashes {
+    /// The place of a hash, and whether it is new.
+    fn place(&mut self, hash: u128) -> (usize, bool) {
+        let Self { hashes, places } = self;
+        // What is a hash needs no other.
+        let found = places.entry(
+            hash as u64,
+            |at| hashes[*at as usize] == hash,
+            |at| hashes[*at as usize] as u64,
+        );
+        match found {
+            Entry::Occupied(known) => (*known.get() as usize, false),
+            Entry::Vacant(free) => {
+                free.insert(hashes.len() as u32);
+                hashes.push(hash);
+                (hashes.len() - 1, true)
+            }
+        }
+    }
 }
 
 impl FirstOfEach {
     /// Compares that column in that form.
     pub fn new(text: TextColumn, normal: Normal) -> Self {
-        Self { text, normal, seen: HashMap::default(), names: HashMap::new() }
-    }
-
-    /// The id of the row kept, if this one is not the first of its text.
-    fn earlier(&mut self, hash: u128, id: impl FnOnce() -> Id) -> Option<Id> {
-        match self.seen.entry(hash) {
-            Entry::Vacant(free) => {
-                let number = match id() {
-                    Id::Hex(number) => number,
-                    other => {
-                        self.names.insert(hash, other);
-                        0
-                    }
-                };
-                free.insert(number);
-                None
-            }
-            Entry::Occupied(first) => Some(match *first.get() {
-                0 => self.names.get(&hash).cloned().unwrap_or(Id::Hex(0)),
-                number => Id::Hex(number),
-            }),
-        }
+        Self { text, normal, seen: Hashes::default(), names: Vec::new() }
     }
 }
 
@@ -114,9 +102,12 @@ impl Judge for FirstOfEach {
         // Whose names nobody asks for, they cost as much as the comparison.
         let named = ledger.keeps_rejects();
         let judge = |(row, hash): (usize, Option<u128>)| {
-            let id = || if named { ids.get(row) } else { Id::Hex(0) };
-            let earlier = self.earlier(hash?, id)?;
-            let duplicate_of = earlier.text();
+            let (place, new) = self.seen.place(hash?);
+            if new {
+                self.names.extend(named.then(|| ids.get(row)));
+                return None;
+            }
+            let duplicate_of = self.names.get(place).cloned().and_then(Id::text);
             Some(Drop { reason: REASON.into(), duplicate_of, similarity: Some(1.0) })
         };
         Ok(hashes.into_iter().enumerate().map(judge).collect())
@@ -126,15 +117,16 @@ impl Judge for FirstOfEach {
 /// Finds all rows of each text, so that the best can be kept.
 pub struct AllOfEach {
     normal: Normal,
-    /// Hash of the text → the first row.
-    firsts: HashMap<u128, u32, BuildHasherDefault<AsItIs>>,
+    texts: Hashes,
+    /// By distinct text, its first row.
+    firsts: Vec<u32>,
     pairs: Vec<(u32, u32)>,
 }
 
 impl AllOfEach {
     /// Compares texts in that form.
     pub fn new(normal: Normal) -> Self {
-        Self { normal, firsts: HashMap::default(), pairs: Vec::new() }
+        Self { normal, texts: Hashes::default(), firsts: Vec::new(), pairs: Vec::new() }
     }
 }
 
@@ -152,9 +144,9 @@ impl Find for AllOfEach {
         for (texts, batch) in batch {
             for hash in hashes(texts, batch.num_rows(), self.normal) {
                 if let Some(hash) = hash {
-                    let first = *self.firsts.entry(hash).or_insert(row);
-                    if first != row {
-                        self.pairs.push((row, first));
+                    match self.texts.place(hash) {
+                        (_, true) => self.firsts.push(row),
+                        (place, false) => self.pairs.push((row, self.firsts[place])),
                     }
                 }
                 row += 1;
