@@ -120,6 +120,32 @@ fn a_report_says_what_was_selected_as_a_page_and_as_a_table() {
 }
 
 #[test]
+fn rules_drop_rows_and_change_nothing() {
+    let folder = Folder::new();
+    folder.write("p.jsonl", "{\"prompt\":\"Who?\",\"n\":1}\n{\"prompt\":\"Where?\",\"n\":2}\n");
+    let head = "/*\nabout = \"x\"\nsource = \"x\"\n[example]\ninput = {}\noutput = \"\"\n*/\n";
+    let rules = |body: &str| folder.write("rules.sql", format!("{head}{body}"));
+    let line = "seval-select --quality ./rules.sql p.jsonl --rejects r.jsonl --format jsonl";
+    rules(
+        "SELECT * EXCLUDE (prompt), upper(prompt) AS prompt, 3 AS more, \
+           CASE WHEN n > 1 THEN 'n is ' || n END AS _reject FROM input ORDER BY n DESC",
+    );
+    assert_eq!(folder.ok(line), "{\"prompt\":\"Who?\",\"n\":1}\n");
+    let rejects = String::from_utf8(folder.read("r.jsonl")).unwrap();
+    assert!(rejects.contains("\"reason\":\"n is 2\""), "{rejects}");
+    rules("SELECT *, CAST(NULL AS VARCHAR) AS _reject FROM input WHERE n > 1");
+    let said = folder.fails(2, line);
+    assert!(said.contains("row 1 comes out twice, or not at all"), "{said}");
+    rules(
+        "SELECT *, CAST(NULL AS VARCHAR) AS _reject FROM input UNION ALL \
+           SELECT *, CAST(NULL AS VARCHAR) AS _reject FROM input",
+    );
+    assert!(folder.fails(2, line).contains("comes out twice"));
+    rules("SELECT prompt, n FROM input");
+    assert!(folder.fails(2, line).contains("gives no column `_position` of type Int64"));
+}
+
+#[test]
 fn an_empty_table_goes_through_every_stage() {
     let folder = Folder::new();
     folder.ok("seval-expand -q --taxonomy s-eval --total 10 -o p.parquet");

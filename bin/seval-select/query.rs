@@ -5,9 +5,10 @@ use arrow::array::{AsArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use seval_core::input::{INPUT, NamedTable};
 use seval_core::plain::with_columns;
+use seval_core::rows::Batches;
 use seval_core::select::ledger::StageLedger;
-use seval_core::select::reasons::Reasons;
-use seval_core::select::{Drop, Stage, lazily, quality};
+use seval_core::select::quality::{self, Judgement, POSITION};
+use seval_core::select::{Drop, Stage, lazily};
 use seval_core::{Error, Result, Rows};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,9 +94,6 @@ pub struct Where {
     pub engine: Engine,
 }
 
-/// The number of a row, from 0, while a condition is tried.
-const POSITION: &str = "_position";
-
 impl Stage for Where {
     fn name(&self) -> &'static str {
         "where"
@@ -108,34 +106,43 @@ impl Stage for Where {
         let statement = format!("SELECT {POSITION} FROM {INPUT} WHERE (\n{}\n)", self.condition);
         self.engine.columns(&statement, &rows.schema)?;
         let reason = format!("not {}", self.condition.trim());
-        let columns: Vec<usize> = (0..schema.fields().len()).collect();
+        let columns = schema.fields().len();
         let engine = self.engine;
         let batches = lazily(move || {
             let table = NamedTable::of_rows(INPUT, rows);
             let kept = positions(engine.run(&statement, table.clone())?)?;
-            let mut row = 0;
-            let batches = (table.open)(&columns).map_err(said)?.map(move |batch| {
-                let batch = batch.map_err(said)?;
-                let drops: Vec<Option<Drop>> = (row..row + batch.num_rows())
-                    .map(|row| match kept.get(row) {
-                        Some(true) => None,
-                        _ => Some(Drop { reason: reason.clone(), ..Drop::default() }),
-                    })
-                    .collect();
-                row += batch.num_rows();
-                ledger.pass(&batch, &drops)
-            });
-            Ok(Box::new(batches))
+            replay(&table, columns, ledger, move |row| match kept.get(row) {
+                Some(true) => None,
+                _ => Some(Drop { reason: reason.clone(), ..Drop::default() }),
+            })
         });
         Ok(Rows { schema, batches, history })
     }
+}
+
+/// The rows of a table once more, with these columns, and without those that are dropped.
+fn replay(
+    table: &NamedTable,
+    columns: usize,
+    ledger: StageLedger,
+    why: impl Fn(usize) -> Option<Drop> + Send + 'static,
+) -> Result<Batches> {
+    let mut row = 0;
+    let columns: Vec<usize> = (0..columns).collect();
+    let batches = (table.open)(&columns).map_err(said)?.map(move |batch| {
+        let batch = batch.map_err(said)?;
+        let rows = row..row + batch.num_rows();
+        row = rows.end;
+        ledger.pass(&batch, &rows.map(&why).collect::<Vec<_>>())
+    });
+    Ok(Box::new(batches))
 }
 
 /// The rows with their numbers.
 fn numbered(rows: Rows) -> Result<Rows> {
     if rows.schema.index_of(POSITION).is_ok() {
         return Err(Error::data("the input", format!("there is a column `{POSITION}` already"))
-            .hint("rename it: --where numbers the rows in one of that name"));
+            .hint("rename it: the rows are numbered in one of that name"));
     }
     let number = Arc::new(Field::new(POSITION, DataType::Int64, true));
     let fields: Vec<_> = rows.schema.fields().iter().cloned().chain([number]).collect();
@@ -199,13 +206,23 @@ impl Stage for Quality {
     }
 
     fn apply(self: Box<Self>, rows: Rows, ledger: StageLedger) -> Result<Rows> {
-        let own = rows.schema.clone();
-        NamedTable::empty(INPUT, &own).check(&self.needs, &self.name)?;
+        let (schema, history) = (rows.schema.clone(), rows.history.clone());
+        NamedTable::empty(INPUT, &schema).check(&self.needs, &self.name)?;
         let read = Arc::new(AtomicU64::new(0));
-        let rows = with_nulls(counted(rows, &read), &self.optional)?;
-        let made = self.engine.later(self.body, rows)?;
-        let rows = quality::checked(made, &own, read, &self.name)?;
-        Box::new(Reasons { name: "quality", wanted: None }).apply(rows, ledger)
+        let rows = with_nulls(numbered(counted(rows, &read))?, &self.optional)?;
+        let made = self.engine.columns(&self.body, &rows.schema)?;
+        quality::check(&made, &self.name)?;
+        let columns = schema.fields().len();
+        let batches = lazily(move || {
+            let table = NamedTable::of_rows(INPUT, rows);
+            let made = self.engine.run(&self.body, table.clone())?;
+            // Whether the rules look at it or not, it is read to its end first.
+            drop((table.open)(&[]).map_err(said)?);
+            let rows = read.load(Ordering::Relaxed) as usize;
+            let judgement = Judgement::read(made, rows, &self.name, &ledger)?;
+            replay(&table, columns, ledger, move |row| judgement.of(row))
+        });
+        Ok(Rows { schema, batches, history })
     }
 }
 

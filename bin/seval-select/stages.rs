@@ -112,8 +112,12 @@ fn columns(flags: &Flags) -> Option<Vec<String>> {
     }
     let mut columns = flags.columns.clone();
     // The last two only to be refused.
-    let named = ["prompt_id", "messages", "language", "outcome", "verdict"];
+    let named = ["prompt_id", "messages", "outcome", "verdict"];
     columns.extend(named.map(str::to_owned));
+    // Says how texts are cut, where they are.
+    if flags.stages.0.iter().any(|asked| *asked != Asked::Exact) {
+        columns.push("language".to_owned());
+    }
     columns.push(flags.alike.text.clone());
     columns.extend(flags.share.by.iter().cloned());
     columns.extend(flags.share.together.iter().cloned());

@@ -42,7 +42,8 @@ impl Likeness {
             .collect();
         let cut = |rows: &[(&Texts<'_>, usize)]| {
             let mut cutter = Cutter::new(self.normal, self.shingles);
-            let mut cuts = Cuts::with_capacity(rows.len());
+            let lengths = rows.iter().filter_map(|(texts, row)| texts.get(*row));
+            let mut cuts = Cuts::with_capacity(rows.len(), lengths.map(|text| text.len()).sum());
             for (texts, row) in rows {
                 match texts.get(*row) {
                     Some(text) => cutter.cut(&text, texts.language(*row), &mut cuts),
@@ -182,7 +183,7 @@ fn collect(mut counting: Counting, cuts: Vec<(u32, Cuts)>) -> Result<Collecting>
     let mut cuts = cuts.into_iter();
     loop {
         // A few at a time, so that the memory of these is free for the sets.
-        let part: Vec<_> = cuts.by_ref().take(64).collect();
+        let part: Vec<_> = cuts.by_ref().take(4 * rayon::current_num_threads()).collect();
         if part.is_empty() {
             return Ok(collecting);
         }

@@ -87,9 +87,9 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    /// Room for so many texts of usual length.
-    pub fn with_capacity(texts: usize) -> Self {
-        Self { ends: Vec::with_capacity(texts), hashes: Vec::with_capacity(texts * 128) }
+    /// Room for so many texts, of so many bytes: a Chinese character has three, a word more.
+    pub fn with_capacity(texts: usize, bytes: usize) -> Self {
+        Self { ends: Vec::with_capacity(texts), hashes: Vec::with_capacity(bytes / 3 + texts) }
     }
 
     /// How many texts.
