@@ -61,7 +61,7 @@ impl Counting {
 
     /// The second reading may begin.
     pub fn finish(self) -> Collecting {
-        let store = Store::new(self.limits.memory / 8);
+        let store = Store::new(self.limits.memory / 2);
         Collecting { counting: self, store, same: HashMap::new(), copies: Vec::new() }
     }
 }
@@ -134,7 +134,7 @@ impl Collecting {
         let Counting { threshold, limits, sketch } = self.counting;
         drop((self.same, sketch));
         let mut store = self.store;
-        let mut counts = Counts::new(store.shingles(), limits.memory / 8);
+        let mut counts = Counts::new(store.shingles(), limits.memory / 16);
         store.for_each(|block| (0..block.sets()).for_each(|set| counts.add(block.keys(set))))?;
         let store = store.rewrite(|block| {
             block.retain(|size, keys| {

@@ -4,7 +4,7 @@ use crate::input::spool;
 use crate::{Error, Result};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 /// Some sets, in the order of their rows.
 #[derive(Clone, Default)]
@@ -72,7 +72,7 @@ impl Block {
 
 /// All sets.
 pub struct Store {
-    /// Bytes of a block.
+    /// Bytes in memory; half as many are a block of the file, since two blocks are looked at together.
     limit: usize,
     /// The blocks that were full.
     full: Option<BufWriter<File>>,
@@ -114,18 +114,26 @@ impl Store {
     /// Appends a set; rows come in ascending order.
     pub fn push(&mut self, row: u32, size: u32, keys: &[u64]) -> Result<()> {
         self.last.push(row, size, keys);
-        match self.last.bytes() >= self.limit {
-            true => self.spill(),
-            false => Ok(()),
+        let room = if self.places.is_empty() { self.limit } else { self.limit / 2 };
+        if self.last.bytes() < room {
+            return Ok(());
         }
+        let all = std::mem::take(&mut self.last);
+        let mut part = Block::default();
+        for set in 0..all.sets() {
+            part.push(all.rows[set], all.sizes[set], all.keys(set));
+            if part.bytes() >= self.limit / 2 || set + 1 == all.sets() {
+                self.spill(&std::mem::take(&mut part))?;
+            }
+        }
+        Ok(())
     }
 
-    fn spill(&mut self) -> Result<()> {
+    fn spill(&mut self, block: &Block) -> Result<()> {
         let file = match &mut self.full {
             Some(file) => file,
             None => self.full.insert(BufWriter::with_capacity(1 << 20, spool::unnamed()?)),
         };
-        let block = std::mem::take(&mut self.last);
         let at = file.seek(SeekFrom::End(0)).map_err(failed)?;
         let ends = block.ends.iter().map(|end| *end as u64);
         let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
@@ -155,16 +163,21 @@ impl Store {
         file.flush().map_err(failed)?;
         let file = file.get_mut();
         file.seek(SeekFrom::Start(place.at)).map_err(failed)?;
+        let mut file = BufReader::with_capacity(1 << 20, file);
         let mut small = |count: usize| -> Result<Vec<u32>> {
-            let bytes = bytes(file, 4 * count)?;
-            let number = |b: &[u8]| b.first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
-            Ok(bytes.chunks_exact(4).map(number).collect())
+            let mut numbers = Vec::with_capacity(count);
+            for _ in 0..count {
+                numbers.push(u32::from_le_bytes(number(&mut file)?));
+            }
+            Ok(numbers)
         };
         let (rows, sizes) = (small(place.sets)?, small(place.sets)?);
         let mut large = |count: usize| -> Result<Vec<u64>> {
-            let bytes = bytes(file, 8 * count)?;
-            let number = |b: &[u8]| b.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-            Ok(bytes.chunks_exact(8).map(number).collect())
+            let mut numbers = Vec::with_capacity(count);
+            for _ in 0..count {
+                numbers.push(u64::from_le_bytes(number(&mut file)?));
+            }
+            Ok(numbers)
         };
         let ends = large(place.sets)?.into_iter().map(|end| end as usize).collect();
         Ok(Block { rows, sizes, ends, keys: large(place.keys)? })
@@ -200,8 +213,8 @@ impl Store {
     }
 }
 
-fn bytes(file: &mut File, count: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
+fn number<const N: usize>(file: &mut impl Read) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
     file.read_exact(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
