@@ -1,7 +1,7 @@
 //! Near duplicates: texts whose sets of shingles have a Jaccard index of at least a threshold. Exact: no pair
 //! is overlooked and none is joined wrongly, whatever the order of rows, the threads and the memory.
 //!
-//! The texts are read twice. The first time their shingles are counted in a `sketch.rs`: most are in one text
+//! The texts are read twice. The first time their shingles are counted (`sketch.rs`): most are in one text
 //! only, and a text that shares too few with any other is near none and is left alone. The sets of the others,
 //! few as a rule, are kept (`store.rs`), cleared again of what none of *them* shares, and joined (`join.rs`).
 
