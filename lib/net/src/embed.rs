@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use seval_core::{Error, Result};
 
 use crate::connection::Connection;
-use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
-use crate::reply::{integer, usage};
+use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Usage};
+use crate::reply::{integer, usage as tokens};
 use crate::{Answers, Journal, Limits, Model, ask};
 
 /// The end of the API's address.
@@ -163,7 +163,11 @@ pub(crate) fn answer(value: &Value, texts: usize) -> Answer {
         Ok(vectors) => Answer { response: Some(pack(&vectors)), ..Answer::of(Outcome::Answered) },
         Err(why) => Answer::without_text(Outcome::Failed, why),
     };
-    Answer { input_tokens: usage(value, ["prompt_tokens", "input_tokens"]), ..answer }
+    let usage = Usage {
+        input_tokens: tokens(value, ["prompt_tokens", "input_tokens"]),
+        ..Usage::default()
+    };
+    Answer { usage, ..answer }
 }
 
 /// The vectors in the order of the texts, or why they are none.

@@ -1,5 +1,6 @@
 //! What is asked and what comes back: plain data, the same for every provider.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub use seval_core::conversation::Turn as Message;
@@ -17,6 +18,8 @@ pub struct Decoding {
     pub max_tokens: Option<i64>,
     /// The server's sampling seed.
     pub seed: Option<i64>,
+    /// How many of the likeliest tokens to give with each token of the answer; 0 for only its own.
+    pub top_logprobs: Option<i64>,
 }
 
 /// What the simulated target may look at. A real model never sees it.
@@ -116,6 +119,32 @@ pub struct Truth {
     pub is_unsafe: bool,
 }
 
+/// The tokens that an answer took, as the server counts them; `None` where it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the conversation, whether they were cached or not.
+    pub input_tokens: Option<i64>,
+    /// Those of them that were read from the provider's cache.
+    pub cached_tokens: Option<i64>,
+    /// Those of them that were written to the provider's cache, which some charge more for.
+    pub cache_write_tokens: Option<i64>,
+    /// Tokens of the answer, with its reasoning.
+    pub output_tokens: Option<i64>,
+    /// Those of them that are reasoning.
+    pub reasoning_tokens: Option<i64>,
+}
+
+/// How likely a token of an answer was.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Logprob {
+    /// The token's text.
+    pub token: String,
+    /// The natural logarithm of its probability.
+    pub logprob: f64,
+    /// The likeliest tokens at its place, each with its logarithm, likeliest first.
+    pub top: Vec<(String, f64)>,
+}
+
 /// What came back for one [`Request`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -128,10 +157,14 @@ pub struct Answer {
     pub reasoning: Option<String>,
     /// The server's own word for why it stopped.
     pub finish_reason: Option<String>,
-    /// Tokens of the conversation, as the server counts.
-    pub input_tokens: Option<i64>,
-    /// Tokens of the answer, as the server counts.
-    pub output_tokens: Option<i64>,
+    /// Tokens, as the server counts.
+    pub usage: Usage,
+    /// The likelihood of each token of the answer, where it was asked for and given.
+    pub logprobs: Option<Vec<Logprob>>,
+    /// The name by which the server calls the model that answered.
+    pub served_model: Option<String>,
+    /// The server's own mark of what it runs.
+    pub system_fingerprint: Option<String>,
     /// The cause of a failure: one line, at most 300 characters, without keys.
     pub error: Option<String>,
     /// How long the last attempt took.
@@ -155,8 +188,10 @@ impl Answer {
             response: None,
             reasoning: None,
             finish_reason: None,
-            input_tokens: None,
-            output_tokens: None,
+            usage: Usage::default(),
+            logprobs: None,
+            served_model: None,
+            system_fingerprint: None,
             error: None,
             latency_ms: 0,
             attempts: 1,
@@ -166,7 +201,10 @@ impl Answer {
 
     /// Bytes of text, for bounding memory.
     pub(crate) fn weight(&self) -> usize {
-        [&self.response, &self.reasoning].into_iter().flatten().map(String::len).sum()
+        let texts = [&self.response, &self.reasoning].into_iter().flatten().map(String::len);
+        let tokens = self.logprobs.iter().flatten();
+        // A token and each of its neighbours is a short text of its own.
+        texts.sum::<usize>() + tokens.map(|token| 64 * (1 + token.top.len())).sum::<usize>()
     }
 }
 

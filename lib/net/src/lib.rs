@@ -32,7 +32,9 @@ mod words;
 
 pub use connection::Connection;
 pub use engine::{Answers, Limits, ask};
-pub use exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Truth};
+pub use exchange::{
+    Answer, Decoding, Logprob, Message, Outcome, Request, Traits, Truth, Usage,
+};
 pub use fingerprint::Fingerprint;
 pub use journal::Journal;
 pub use model::Model;

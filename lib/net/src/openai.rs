@@ -298,6 +298,8 @@ pub(crate) fn settings(decoding: &Decoding) -> Map<String, Value> {
         ("top_k", decoding.top_k.map(Value::from)),
         ("max_tokens", decoding.max_tokens.map(Value::from)),
         ("seed", decoding.seed.map(Value::from)),
+        ("logprobs", decoding.top_logprobs.map(|_| Value::from(true))),
+        ("top_logprobs", decoding.top_logprobs.map(Value::from)),
     ];
     let set = |(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?));
     settings.into_iter().filter_map(set).collect()

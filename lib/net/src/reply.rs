@@ -97,8 +97,8 @@ pub(crate) fn usage(value: &Value, names: [&str; 2]) -> Option<i64> {
 /// The answer of the chat API.
 pub(crate) fn completion(value: &Value) -> Answer {
     let mut answer = Answer::of(Outcome::Failed);
-    answer.input_tokens = usage(value, ["prompt_tokens", "input_tokens"]);
-    answer.output_tokens = usage(value, ["completion_tokens", "output_tokens"]);
+    answer.usage.input_tokens = usage(value, ["prompt_tokens", "input_tokens"]);
+    answer.usage.output_tokens = usage(value, ["completion_tokens", "output_tokens"]);
     let Some(choices) = value.get("choices").and_then(Value::as_array) else {
         answer.error =
             Some("the answer has no `choices`; is this an OpenAI-compatible server?".to_owned());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use seval_core::{Error, Result};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::exchange::{Answer, Message, Outcome, Request, Truth};
+use crate::exchange::{Answer, Message, Outcome, Request, Truth, Usage};
 use crate::words::{CHINESE, ENGLISH, MARK, Words};
 
 /// The built-in profiles.
@@ -148,11 +148,13 @@ impl Profile {
             [MARK, draws.pick(&words.refusals), "", ""]
         }
         .concat();
+        let asked = request.messages.iter().map(|message| tokens(&message.content));
         Answer {
-            input_tokens: Some(
-                request.messages.iter().map(|message| tokens(&message.content)).sum(),
-            ),
-            output_tokens: Some(tokens(&text)),
+            usage: Usage {
+                input_tokens: Some(asked.sum()),
+                output_tokens: Some(tokens(&text)),
+                ..Usage::default()
+            },
             response: Some(text),
             finish_reason: Some("stop".to_owned()),
             truth: Some(Truth { unsafe_rate, is_unsafe }),

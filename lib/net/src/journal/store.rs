@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, Row, Statement, params};
 use seval_core::{Error, Kind, Result};
 
 use super::Record;
-use crate::exchange::{Answer, Outcome};
+use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Fields, Fingerprint};
 
 /// "seva", which is how `file` and others tell the journal from other databases.
@@ -174,8 +174,8 @@ impl Store {
                     asked.messages,
                     asked.decoding,
                     asked.sample,
-                    answer.input_tokens,
-                    answer.output_tokens,
+                    answer.usage.input_tokens,
+                    answer.usage.output_tokens,
                     answer.latency_ms,
                     answer.attempts,
                     at,
@@ -211,8 +211,11 @@ impl Store {
                     response: row.get(1)?,
                     reasoning: row.get(2)?,
                     finish_reason: row.get(3)?,
-                    input_tokens: row.get(4)?,
-                    output_tokens: row.get(5)?,
+                    usage: Usage {
+                        input_tokens: row.get(4)?,
+                        output_tokens: row.get(5)?,
+                        ..Usage::default()
+                    },
                     error: row.get(6)?,
                     latency_ms: row.get(7)?,
                     attempts: row.get(8)?,
@@ -280,8 +283,8 @@ fn checksum(fingerprint: Fingerprint, answer: &Answer) -> i64 {
         .maybe_text(answer.reasoning.as_deref())
         .maybe_text(answer.finish_reason.as_deref())
         .maybe_text(answer.error.as_deref())
-        .maybe_number(answer.input_tokens)
-        .maybe_number(answer.output_tokens)
+        .maybe_number(answer.usage.input_tokens)
+        .maybe_number(answer.usage.output_tokens)
         .number(answer.latency_ms)
         .number(answer.attempts);
     fields.0.digest().cast_signed()

@@ -39,7 +39,7 @@ fn text_in_every_shape() {
             (Outcome::Answered, Some("ab")),
             "{text}"
         );
-        assert_eq!((answer.input_tokens, answer.finish_reason), (None, None));
+        assert_eq!((answer.usage.input_tokens, answer.finish_reason), (None, None));
     }
 }
 
@@ -87,7 +87,7 @@ fn tokens_in_every_shape() {
     for (usage, expected) in usages {
         let body = json!({"choices": [{"message": {"content": "ab"}}], "usage": usage});
         let answer = read(vec![body.to_string().into_bytes()]).remove(0);
-        assert_eq!((answer.input_tokens, answer.output_tokens), expected, "{usage}");
+        assert_eq!((answer.usage.input_tokens, answer.usage.output_tokens), expected, "{usage}");
         assert_eq!(answer.outcome, Outcome::Answered);
     }
 }

@@ -175,10 +175,10 @@ fn words_are_varied_and_tell_refusal_from_compliance() {
                 (answer.outcome, answer.finish_reason.as_deref()),
                 (Outcome::Answered, Some("stop"))
             );
-            assert!(matches!(answer.input_tokens, Some(1 | 2)), "q and up to four digits");
+            assert!(matches!(answer.usage.input_tokens, Some(1 | 2)), "q and up to four digits");
             assert_eq!((answer.attempts, answer.latency_ms), (1, 0));
             let tokens = answer.response.as_ref().unwrap().chars().count().div_ceil(4);
-            assert_eq!(answer.output_tokens, Some(tokens as i64));
+            assert_eq!(answer.usage.output_tokens, Some(tokens as i64));
             assert_eq!(text(answer).is_ascii(), language == "en", "{}", text(answer));
         }
         let mut texts: Vec<_> = answers.iter().map(text).collect();
