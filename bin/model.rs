@@ -37,6 +37,7 @@ impl ModelFlags {
             top_k: self.top_k,
             max_tokens: self.max_tokens,
             seed,
+            top_logprobs: None,
         }
     }
 }

@@ -270,8 +270,9 @@ impl Made {
         if !flags.generation.from_replies.is_empty() {
             self.replies = Some(batch::Replies::read(&flags.generation.from_replies)?);
         }
-        self.journal = match &self.replies {
-            Some(replies) => Some(replies.journal()),
+        let replies = self.replies.as_ref().map(batch::Replies::journal);
+        self.journal = match replies {
+            Some(_) => None,
             None => flags.asking.server.journal()?,
         };
         let rejects = flags.generation.rejects.as_ref().map(|path| {
@@ -282,7 +283,7 @@ impl Made {
         let asking = Asking {
             model,
             limits: flags.asking.server.limits(),
-            journal: self.journal.clone(),
+            known: Known { journal: self.journal.clone(), replies },
             settings,
             rules: RefusalRules::parse(&rules.text).map_err(|error| error.at(&rules.place))?,
             rejects: rejects.transpose()?,

@@ -131,9 +131,10 @@ fn replay(
     let columns: Vec<usize> = (0..columns).collect();
     let batches = (table.open)(&columns).map_err(said)?.map(move |batch| {
         let batch = batch.map_err(said)?;
-        let rows = row..row + batch.num_rows();
-        row = rows.end;
-        ledger.pass(&batch, &rows.map(&why).collect::<Vec<_>>())
+        let first = row;
+        row += batch.num_rows();
+        let drops = (0..batch.num_rows()).filter_map(|at| Some((at, why(first + at)?)));
+        ledger.pass(&batch, &drops.collect::<Vec<_>>())
     });
     Ok(Box::new(batches))
 }

@@ -7,6 +7,7 @@ pub mod flags;
 mod signals;
 
 pub use flags::{InputFlags, OutputFlags, SharedFlags};
+pub use signals::when_told;
 
 use crate::safe_text::SafeText;
 use crate::{Error, Kind, Result, output};
@@ -62,7 +63,10 @@ fn fail(error: &Error) -> ExitCode {
     if error.kind != Kind::ReaderGone {
         say(error);
     }
-    ExitCode::from(error.exit_code())
+    match signals::told() {
+        Some(signal) if error.kind == Kind::Incomplete => ExitCode::from(128 + signal),
+        _ => ExitCode::from(error.exit_code()),
+    }
 }
 
 /// A panic is a defect of ours: said in one line, with the place to report it by.
@@ -131,10 +135,59 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// A line about work under way, on standard error: on a terminal it is written over, elsewhere each is a line of
+/// its own. Not with `--quiet`.
+pub struct Line(Option<ProgressBar>);
+
+impl Line {
+    /// A line with nothing in it.
+    pub fn new() -> Self {
+        let bar = is_shown().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self(bar)
+    }
+
+    /// Whether it is written over.
+    pub fn is_live(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What it says now.
+    pub fn show(&self, text: &str) {
+        match &self.0 {
+            Some(bar) => bar.set_message(SafeText::message(text).to_string()),
+            None => note(text),
+        }
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether standard error is a terminal, and something may be said.
+fn is_shown() -> bool {
+    std::io::stderr().is_terminal() && LEVEL.load(Ordering::Relaxed) >= 1
+}
+
 /// Shows how many rows have gone through, on standard error and only if it is a terminal.
 pub fn with_progress(rows: crate::Rows) -> crate::Rows {
-    let shown = std::io::stderr().is_terminal() && LEVEL.load(Ordering::Relaxed) >= 1;
-    if !shown {
+    if !is_shown() {
         return rows;
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

@@ -155,7 +155,7 @@ impl Contract {
 }
 
 /// Types as the schema files write them: `text`, `integer`, `float`, `boolean`, `timestamp`, `list of …`,
-/// `messages` (a list of role and content).
+/// `messages` (a list of role and content), `logprobs` (a list of token, logprob and the likeliest tokens).
 pub fn parse_type(name: &str) -> Option<DataType> {
     Some(match name {
         "text" => DataType::Utf8,
@@ -166,6 +166,13 @@ pub fn parse_type(name: &str) -> Option<DataType> {
         "messages" => {
             let text = |name| Field::new(name, DataType::Utf8, true);
             list_of(DataType::Struct(vec![text("role"), text("content")].into()))
+        }
+        "logprobs" => {
+            let token = || Field::new("token", DataType::Utf8, true);
+            let logprob = || Field::new("logprob", DataType::Float64, true);
+            let top = list_of(DataType::Struct(vec![token(), logprob()].into()));
+            let top = Field::new("top", top, true);
+            list_of(DataType::Struct(vec![token(), logprob(), top].into()))
         }
         other => list_of(parse_type(other.strip_prefix("list of ")?)?),
     })

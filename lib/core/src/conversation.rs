@@ -59,7 +59,8 @@ pub fn id(turns: &[Turn]) -> Result<String> {
     Ok(content_id(&json))
 }
 
-/// The turns of a cell of the column `messages`.
+/// The turns of a cell of the column `messages`; an assistant's turn without text is one that the model
+/// is to write.
 pub fn turns(cell: &StructArray) -> Result<Vec<Turn>> {
     let text = |name: &str| cell.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
     let (roles, contents) = (text("role"), text("content"));
@@ -67,6 +68,10 @@ pub fn turns(cell: &StructArray) -> Result<Vec<Turn>> {
         .map(|turn| match (roles, contents) {
             (Some(roles), Some(contents)) if roles.is_valid(turn) && contents.is_valid(turn) => {
                 Ok(Turn { role: roles.value(turn).into(), content: contents.value(turn).into() })
+            }
+            // Left to the model.
+            (Some(roles), _) if roles.is_valid(turn) && roles.value(turn) == "assistant" => {
+                Ok(Turn { role: roles.value(turn).into(), content: String::new() })
             }
             _ => Err(Error::data("the input", "a turn in `messages` has no role or no content")),
         })

@@ -16,6 +16,10 @@ pub enum Kind {
     Data,
     /// Disk, network, endpoint: exit 1.
     World,
+    /// The run is over and its result is not what was asked for: exit 3.
+    Unfit,
+    /// The run was told to stop before its end, and another can go on from there: exit 4, or 128 and the signal.
+    Incomplete,
     /// The reader of our output has gone. A filter ends quietly: exit 0.
     ReaderGone,
 }
@@ -82,12 +86,14 @@ impl Error {
         Self::new(kind, place, error)
     }
 
-    /// The exit status: 0 reader gone, 1 world, 2 usage, 5 data.
+    /// The exit status: 0 reader gone, 1 world, 2 usage, 3 unfit, 4 incomplete, 5 data.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::ReaderGone => 0,
             Kind::World => 1,
             Kind::Usage => 2,
+            Kind::Unfit => 3,
+            Kind::Incomplete => 4,
             Kind::Data => 5,
         }
     }

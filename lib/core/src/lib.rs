@@ -18,6 +18,7 @@ pub mod encode;
 pub mod error;
 pub mod expand;
 pub mod input;
+mod kill;
 pub mod learn;
 pub mod output;
 pub mod plain;
@@ -31,4 +32,5 @@ pub mod taxonomy;
 pub mod template;
 
 pub use error::{Error, Kind, Result};
+pub use kill::kill_at;
 pub use rows::Rows;

@@ -1,11 +1,13 @@
 //! Which addresses may be asked, and the client that asks them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::path::Path;
 
-use reqwest::{Client, Url, redirect};
+use reqwest::{Certificate, Client, Url, redirect};
 use serde_json::Value;
 use seval_core::{Error, Result};
+
+use crate::connection::Connection;
 
 /// A secret shorter than this is a placeholder (`x`, `-`): taking it out of messages would only
 /// garble them.
@@ -45,13 +47,18 @@ pub(crate) fn check(base: &str, api: &str) -> Result<Url> {
     }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
+    let (api, query) = api.split_once('?').map_or((api, None), |(api, query)| (api, Some(query)));
     let root = [api, CHAT].into_iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
     url.set_path(&format!("{root}{api}"));
+    if let Some(query) = query {
+        let own = url.query().map(|own| format!("{own}&{query}"));
+        url.set_query(Some(own.as_deref().unwrap_or(query)));
+    }
     Ok(url)
 }
 
 /// A client for that address alone.
-pub(crate) fn client(url: &Url, connect_timeout: Duration) -> Result<Client> {
+pub(crate) fn client(url: &Url, connection: &Connection) -> Result<Client> {
     // Someone else may have installed a provider first: then that one serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let this_machine: [SocketAddr; 2] =
@@ -59,9 +66,15 @@ pub(crate) fn client(url: &Url, connect_timeout: Duration) -> Result<Client> {
     let mut client = Client::builder()
         .user_agent(concat!("seval/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
-        .no_proxy()
         .resolve_to_addrs("localhost", &this_machine)
-        .connect_timeout(connect_timeout);
+        .tcp_nodelay(true)
+        .connect_timeout(connection.connect_timeout);
+    if !connection.proxy || is_this_machine(url) {
+        client = client.no_proxy();
+    }
+    if let Some(path) = &connection.ca_file {
+        client = client.tls_certs_merge(certificates(path)?);
+    }
     if url.scheme() == "http" {
         // Certificates are not needed then, and a machine without any must still reach its own
         // server.
@@ -72,6 +85,18 @@ pub(crate) fn client(url: &Url, connect_timeout: Duration) -> Result<Client> {
             "install the system's certificates (the package is mostly called ca-certificates)",
         )
     })
+}
+
+/// The certificates in a PEM file.
+fn certificates(path: &Path) -> Result<Vec<Certificate>> {
+    let place = path.to_string_lossy();
+    let text = std::fs::read(path)
+        .map_err(|error| Error { kind: seval_core::Kind::Usage, ..Error::io(&place, &error) })?;
+    let read = Certificate::from_pem_bundle(&text).unwrap_or_default();
+    match read.is_empty() {
+        true => Err(Error::usage(&place, "no certificate in it").hint("PEM is wanted")),
+        false => Ok(read),
+    }
 }
 
 /// The address without its query, which may hold secrets.
@@ -165,6 +190,12 @@ mod tests {
         assert_eq!(shown(&url), "https://x.example.org/v1/chat/completions");
         let whole = "https://x.example.org/v1/chat/completions";
         assert_eq!(check(whole, CHAT).unwrap().as_str(), whole);
+    }
+
+    #[test]
+    fn an_api_with_a_query() {
+        let url = check("https://x.example.org/v1beta?k=1", "/models/m:stream?alt=sse").unwrap();
+        assert_eq!(url.as_str(), "https://x.example.org/v1beta/models/m:stream?k=1&alt=sse");
     }
 
     #[test]

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use seval_core::input::{self, detect::Format};
 use seval_core::{Error, Result};
 
+use crate::dialect::Dialect;
 use crate::exchange::{Answer, Outcome, Request};
 use crate::fingerprint::{Asked, Fingerprint};
 use crate::journal::{Journal, Record};
 use crate::model::Model;
-use crate::openai;
 use crate::reply::{self, Complaint, Reply};
 
 /// Stands for the address in the fingerprints of requests that are written to a file.
@@ -29,23 +29,18 @@ const GROUP: usize = 256;
 /// The longest line of a reply: more is no reply.
 const LINE_BYTES: u64 = 256 << 20;
 
-/// Writes requests.
-pub struct Requests<W> {
-    out: W,
+/// Writes requests, each once.
+#[derive(Debug, Default)]
+pub struct Requests {
     written: HashSet<Fingerprint>,
     repeated: u64,
 }
 
-impl<W: Write> Requests<W> {
-    /// Writes to `out`, which should have a buffer.
-    pub fn new(out: W) -> Self {
-        Self { out, written: HashSet::new(), repeated: 0 }
-    }
-
-    /// Writes a request to that model, exactly as it would be sent; what was written before is not
-    /// written again, since one reply serves both.
-    pub fn write(&mut self, model: &Model, request: &Request) -> Result<()> {
-        let fingerprint = Asked::new(&model.name, ADDRESS, request).fingerprint;
+impl Requests {
+    /// Writes a request to that model, exactly as it would be sent, to `out`, which should have a
+    /// buffer; what was written before is not written again, since one reply serves both.
+    pub fn write(&mut self, model: &Model, request: &Request, out: &mut dyn Write) -> Result<()> {
+        let fingerprint = model.asked_by_file(request).fingerprint;
         if !self.written.insert(fingerprint) {
             self.repeated += 1;
             return Ok(());
@@ -54,9 +49,9 @@ impl<W: Write> Requests<W> {
             "custom_id": fingerprint.to_string(),
             "method": "POST",
             "url": "/v1/chat/completions",
-            "body": openai::body(&model.name, request),
+            "body": Dialect::Chat.body(model.server_name(), request, false),
         });
-        writeln!(self.out, "{line}").map_err(|error| Error::io("writing requests", &error))
+        writeln!(out, "{line}").map_err(|error| Error::io("writing requests", &error))
     }
 
     /// How many were written.
@@ -67,11 +62,6 @@ impl<W: Write> Requests<W> {
     /// How many were not, since the same request was written before.
     pub fn repeated(&self) -> u64 {
         self.repeated
-    }
-
-    /// What was written to.
-    pub fn into_inner(self) -> W {
-        self.out
     }
 }
 
@@ -132,7 +122,7 @@ impl Replies {
             match fingerprint {
                 None => self.foreign += 1,
                 Some(fingerprint) => {
-                    records.push(Record { asked: Asked::unknown(fingerprint), answer });
+                    records.push(Record::reply(Asked::unknown(fingerprint), answer));
                 }
             }
             if records.len() == GROUP {
@@ -166,7 +156,7 @@ fn read_line(line: &Value) -> Result<(Option<Fingerprint>, Answer)> {
         (None, Some(body)) if status.is_some_and(|status| status >= 400) => {
             failed(reply::complaint(body))
         }
-        (None, Some(body)) => match reply::read_value(body, reply::completion) {
+        (None, Some(body)) => match reply::read_value(body, |value| Dialect::Chat.read(value)) {
             Reply::Answer(answer) => *answer,
             Reply::Complaint(complaint) => failed(complaint),
         },

@@ -1,6 +1,7 @@
 //! How servers are reached: what all models of a run share.
 
 use secrecy::SecretString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How to reach a server, and how long to bear with it.
@@ -12,19 +13,18 @@ pub struct Connection {
     pub api_key: Option<SecretString>,
     /// The most bytes of an answer to read; more is [`crate::Outcome::TooLarge`].
     pub max_response_bytes: usize,
-    /// How many times a request is sent again after a failure that may pass.
-    pub max_retries: u32,
     /// How long establishing a connection may take.
     pub connect_timeout: Duration,
     /// How long one attempt may take, from connecting to the last byte.
     pub attempt_timeout: Duration,
     /// How long a body that has begun may pause.
     pub idle_timeout: Duration,
-    /// The longest wait that a server may ask for; beyond it the request fails.
-    pub max_retry_after: Duration,
-    /// The first wait before sending again is up to this long; each further one up to twice the
-    /// last.
-    pub backoff: Duration,
+    /// Whether answers are sent in pieces, as they are made.
+    pub stream: bool,
+    /// Whether the proxy that the environment names is used.
+    pub proxy: bool,
+    /// Certificates to trust besides the system's, in PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Connection {
@@ -33,12 +33,12 @@ impl Default for Connection {
             base_url: None,
             api_key: None,
             max_response_bytes: 16 << 20,
-            max_retries: 5,
             connect_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
-            max_retry_after: Duration::from_secs(300),
-            backoff: Duration::from_millis(500),
+            stream: false,
+            proxy: false,
+            ca_file: None,
         }
     }
 }

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use seval_core::{Error, Result};
 
 use crate::connection::Connection;
+use crate::dialect::usage;
 use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits, Usage};
-use crate::reply::{integer, usage as tokens};
-use crate::{Answers, Journal, Limits, Model, ask};
+use crate::reply::integer;
+use crate::{Answers, Journal, Known, Limits, Model, ask};
 
 /// The end of the API's address.
 pub(crate) const API: &str = "/embeddings";
@@ -60,7 +61,8 @@ pub fn embed(
 ) -> Embeddings {
     let name = embedder.0.name.clone();
     let chunks = Chunks { texts, read: 0 };
-    let answers = ask(vec![embedder.0], limits, journal, chunks);
+    let known = Known { journal, replies: None };
+    let answers = ask(vec![embedder.0], limits, known, chunks);
     Embeddings { answers, name, ready: VecDeque::new(), given: 0, length: None }
 }
 
@@ -163,10 +165,7 @@ pub(crate) fn answer(value: &Value, texts: usize) -> Answer {
         Ok(vectors) => Answer { response: Some(pack(&vectors)), ..Answer::of(Outcome::Answered) },
         Err(why) => Answer::without_text(Outcome::Failed, why),
     };
-    let usage = Usage {
-        input_tokens: tokens(value, ["prompt_tokens", "input_tokens"]),
-        ..Usage::default()
-    };
+    let usage = Usage { input_tokens: usage::openai(value).input_tokens, ..Usage::default() };
     Answer { usage, ..answer }
 }
 

@@ -2,56 +2,100 @@
 //!
 //! - Three threads at most: one pulls requests (their source may block), one runs the network, and
 //!   the caller's takes the answers. Between them are bounded queues.
+//! - When to send what is decided by [`crate::pace`]; [`run`] carries it out.
 //! - A wide window of requests is open at once and a narrower number of connections, so that one
 //!   slow answer at the head leaves the connections to those behind it. Answers that wait for it
-//!   weigh at most [`HELD_BYTES`], whatever their number.
+//!   weigh at most [`run::HELD_BYTES`], whatever their number.
 //! - An end that is not said is an error: a thread that dies never passes for the end of the input.
 //! - Dropping the answers drops every request under way.
 
+mod budget;
+mod job;
+pub mod progress;
+mod run;
+mod window;
+
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
 use futures::future::select;
-use futures::stream::{StreamExt, poll_fn};
 use seval_core::{Error, Result};
 use tokio::runtime;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 
-use crate::exchange::{Answer, Outcome, Request};
-use crate::fingerprint::Asked;
+use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
 use crate::model::Model;
-use crate::retry::Stop;
-use crate::turns::Turns;
+pub use job::Estimate;
+use progress::Progress;
 
-/// Bytes of text held in the window before no more requests are let in.
-const HELD_BYTES: usize = 256 << 20;
-
-/// Requests that are read ahead of the window.
+/// Requests that are read ahead of the window, and that travel together.
 const QUESTIONS: usize = 64;
 
-/// Answers that wait for the caller outside the window: few, since they may be large.
-const ANSWERS: usize = 16;
+/// Groups of answers that wait for the caller outside the window: few, since they may be large.
+const ANSWERS: usize = 4;
 
-/// How much to do at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much to do at once, and in all.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// The most requests under way at any time.
+    /// The most requests under way at any time, to all models together.
     pub max_connections: usize,
+    /// How often a request is sent again after a failure that may pass.
+    pub max_retries: u32,
+    /// How often a request is sent again whose connection was lost after it had been sent, so that
+    /// it may be charged for twice.
+    pub max_resends: u32,
+    /// The longest wait that a server may ask for; beyond it the request fails.
+    pub max_retry_after: Duration,
+    /// The first wait before sending again is up to this long; each further one up to twice the
+    /// last.
+    pub backoff: Duration,
+    /// The most requests that are sent in this run.
+    pub max_requests: Option<u64>,
+    /// The most dollars that are spent in this run.
+    pub max_cost: Option<f64>,
+    /// How long to wait for what is under way when the run is told to end.
+    pub grace: Duration,
+    /// Whether an answer of another model than was asked for ends the run.
+    pub strict_model: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_connections: 64 }
+        Self {
+            max_connections: 64,
+            max_retries: 5,
+            max_resends: 1,
+            max_retry_after: Duration::from_secs(300),
+            backoff: Duration::from_millis(500),
+            max_requests: None,
+            max_cost: None,
+            grace: Duration::from_secs(30),
+            strict_model: false,
+        }
     }
 }
 
-/// The requests of a run; [`None`] is their end.
-type Question = Option<Result<Request>>;
+/// Where answers may come from instead of a server.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// What earlier runs asked, and where this one keeps its answers.
+    pub journal: Option<Journal>,
+    /// The replies to a file of requests (see [`crate::batch`]).
+    pub replies: Option<Journal>,
+}
+
+/// Several requests, and whether the last is the last of all.
+struct Questions {
+    requests: Vec<Result<Request>>,
+    end: bool,
+}
+
+/// Several answers in order; none is the end.
+type Answered = Vec<Result<Answer>>;
 
 /// Asks each request of its model: one answer each, in the order of the requests.
 ///
@@ -63,25 +107,33 @@ type Question = Option<Result<Request>>;
 pub fn ask(
     models: Vec<Model>,
     limits: Limits,
-    journal: Option<Journal>,
+    known: Known,
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
 ) -> Answers {
-    if models.iter().all(Model::is_simulated) {
-        return Answers(State::Direct(models, Box::new(requests)));
-    }
-    Answers(match start(models, limits, journal, requests) {
-        Ok(answers) => State::Engine(answers),
-        Err(error) => State::Broken(Error::io("starting the engine", &error)),
-    })
+    let progress = Arc::new(Progress::new(&models));
+    let (stopper, stopped) = watch::channel(false);
+    let models = Arc::new(models);
+    let state = match models.iter().all(Model::is_simulated) {
+        true => State::Direct(models, Box::new(requests)),
+        false => match start(models, limits, known, &progress, stopped, requests) {
+            Ok(answers) => State::Engine(answers, Vec::new().into_iter()),
+            Err(error) => State::Broken(Error::io("starting the engine", &error)),
+        },
+    };
+    Answers { state, progress, stopper }
 }
 
 /// The answers of a run, see [`ask`].
-pub struct Answers(State);
+pub struct Answers {
+    state: State,
+    progress: Arc<Progress>,
+    stopper: watch::Sender<bool>,
+}
 
 enum State {
     /// Only simulated targets: nothing to wait for, so neither threads nor a runtime.
-    Direct(Vec<Model>, Box<dyn Iterator<Item = Result<Request>> + Send>),
-    Engine(Receiver<Option<Result<Answer>>>),
+    Direct(Arc<Vec<Model>>, Box<dyn Iterator<Item = Result<Request>> + Send>),
+    Engine(Receiver<Answered>, std::vec::IntoIter<Result<Answer>>),
     Broken(Error),
     Ended,
 }
@@ -90,19 +142,30 @@ impl Iterator for Answers {
     type Item = Result<Answer>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match &mut self.0 {
+        let next = match &mut self.state {
             State::Direct(models, requests) => {
-                requests.next().map(|request| simulate(models, &request?))
+                let answer = requests.next().map(|request| simulate(models, &mut request?));
+                if let Some(Ok(answer)) = &answer {
+                    self.progress.done(answer.outcome);
+                }
+                answer
             }
-            State::Engine(answers) => match answers.blocking_recv() {
-                Some(next) => next,
-                None => Some(Err(died("the network thread"))),
+            State::Engine(answers, ready) => match ready.next() {
+                Some(next) => Some(next),
+                None => match answers.blocking_recv() {
+                    Some(group) => {
+                        *ready = group.into_iter();
+                        // A group without an answer is the end.
+                        ready.next()
+                    }
+                    None => Some(Err(died("the network thread"))),
+                },
             },
             State::Broken(error) => Some(Err(error.clone())),
             State::Ended => None,
         };
         if !matches!(next, Some(Ok(_))) {
-            self.0 = State::Ended;
+            self.state = State::Ended;
         }
         next
     }
@@ -111,38 +174,68 @@ impl Iterator for Answers {
 impl Answers {
     /// No more answers.
     pub(crate) fn ended() -> Self {
-        Self(State::Ended)
+        let (stopper, _) = watch::channel(false);
+        Self { state: State::Ended, progress: Arc::new(Progress::new(&[])), stopper }
+    }
+
+    /// What has been done so far.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
+    /// Tells the run to send nothing more, wait for what is under way, and end with an error.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let stopper = self.stopper.clone();
+        // Nobody hears it when the run has ended by itself.
+        move || {
+            let _ = stopper.send(true);
+        }
     }
 }
 
-fn simulate(models: &[Model], request: &Request) -> Result<Answer> {
-    let model = find(models, request)?;
-    model.simulate(request).ok_or_else(|| died("the list of models"))
+fn simulate(models: &[Model], request: &mut Request) -> Result<Answer> {
+    let model = find(models, request.model)?;
+    let mut rest = crate::turns::cut(request);
+    loop {
+        let answer = model.simulate(request).ok_or_else(|| died("the list of models"))?;
+        match rest {
+            Some(now) if !now.is_last() => match now.go_on(request, answer) {
+                crate::turns::Step::Next(next) => rest = Some(next),
+                crate::turns::Step::Done(answer) => return Ok(answer),
+            },
+            Some(last) => return Ok(last.sum(answer)),
+            None => return Ok(answer),
+        }
+    }
 }
 
-fn find<'m>(models: &'m [Model], request: &Request) -> Result<&'m Model> {
+fn find(models: &[Model], model: usize) -> Result<&Model> {
     let count = models.len();
     models
-        .get(request.model)
-        .ok_or_else(|| Error::usage("request", format!("asks model {} of {count}", request.model)))
+        .get(model)
+        .ok_or_else(|| Error::usage("request", format!("asks model {model} of {count}")))
 }
 
 fn start(
-    models: Vec<Model>,
+    models: Arc<Vec<Model>>,
     limits: Limits,
-    journal: Option<Journal>,
+    known: Known,
+    progress: &Arc<Progress>,
+    stopped: watch::Receiver<bool>,
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
-) -> std::io::Result<Receiver<Option<Result<Answer>>>> {
+) -> std::io::Result<Receiver<Answered>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (question, questions) = mpsc::channel(QUESTIONS);
     let (answer, answers) = mpsc::channel(ANSWERS);
     // Neither thread is joined: the reader may wait for its source long after nobody wants its
     // rows.
     thread::Builder::new().name("requests".into()).spawn(move || feed(requests, &question))?;
+    let progress = progress.clone();
     thread::Builder::new().name("network".into()).spawn(move || {
         let closed = answer.clone();
         runtime.block_on(async {
-            let run = pin!(run(models, limits, journal, questions, answer));
+            let run = run::Run::new(models, limits, known, progress);
+            let run = pin!(run.drive(questions, answer, stopped));
             select(run, pin!(closed.closed())).await;
         });
         // Drops every request under way, and does not wait for a name that is being looked up.
@@ -151,128 +244,23 @@ fn start(
     Ok(answers)
 }
 
-fn feed(requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Question>) {
+/// Reads requests, several at a time while nobody waits for them.
+fn feed(requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Questions>) {
+    let mut group = Vec::new();
     for request in requests {
         let last = request.is_err();
-        if questions.blocking_send(Some(request)).is_err() || last {
+        group.push(request);
+        let nobody_waits = questions.capacity() < questions.max_capacity();
+        if nobody_waits && group.len() < QUESTIONS && !last {
+            continue;
+        }
+        let requests = std::mem::take(&mut group);
+        if questions.blocking_send(Questions { requests, end: false }).is_err() || last {
             return;
         }
     }
     // Nobody may be there to hear it.
-    let _ = questions.blocking_send(None);
-}
-
-async fn run(
-    models: Vec<Model>,
-    limits: Limits,
-    journal: Option<Journal>,
-    mut questions: Receiver<Question>,
-    answers: Sender<Option<Result<Answer>>>,
-) {
-    let connections = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-    let window = connections.saturating_mul(16).saturating_add(QUESTIONS);
-    let asker = Arc::new(Asker {
-        models,
-        journal,
-        under_way: Turns::default(),
-        stop: Stop::new(),
-        connections: Arc::new(Semaphore::new(connections)),
-    });
-    let held = AtomicUsize::new(0);
-    let open = poll_fn(|context| match held.load(Relaxed) {
-        // No waker is needed: we are polled again after each answer that leaves the window, and an
-        // answer will leave it, since something is in it.
-        bytes if bytes > HELD_BYTES => Poll::Pending,
-        _ => questions.poll_recv(context).map(|question| match question {
-            Some(question) => question,
-            None => Some(Err(died("the reader of the requests"))),
-        }),
-    });
-    let weighed = open.map(|question| {
-        // Weighed here, before the future is first polled: a whole window may be let in before
-        // that.
-        let bytes = question.as_ref().map_or(0, Request::weight);
-        held.fetch_add(bytes, Relaxed);
-        answer(&asker, &held, question, bytes)
-    });
-    let window = weighed.buffered(window);
-    let mut window = pin!(window);
-    while let Some((answer, bytes)) = window.next().await {
-        held.fetch_sub(bytes, Relaxed);
-        let last = answer.is_err();
-        if answers.send(Some(answer)).await.is_err() || last {
-            return;
-        }
-    }
-    // Whether the caller is there to hear of the end is no matter of ours.
-    let _ = answers.send(None).await;
-}
-
-/// What all requests of a run share.
-struct Asker {
-    models: Vec<Model>,
-    journal: Option<Journal>,
-    under_way: Turns,
-    stop: Stop,
-    connections: Arc<Semaphore>,
-}
-
-/// One answer, and the bytes that it and its request hold in the window.
-async fn answer(
-    asker: &Arc<Asker>,
-    held: &AtomicUsize,
-    question: Result<Request>,
-    asked: usize,
-) -> (Result<Answer>, usize) {
-    let answer = match question {
-        Ok(request) => ask_in_turn(asker, request).await,
-        Err(error) => Err(error),
-    };
-    let answered = answer.as_ref().map_or(0, Answer::weight);
-    held.fetch_add(answered, Relaxed);
-    (answer, asked + answered)
-}
-
-async fn ask_in_turn(asker: &Arc<Asker>, request: Request) -> Result<Answer> {
-    let model = find(&asker.models, &request)?;
-    if let Some(answer) = model.simulate(&request) {
-        return Ok(answer);
-    }
-    let (Some(journal), Some(asked)) = (&asker.journal, model.asked(&request)) else {
-        return ask_now(asker, request, None).await;
-    };
-    // The same question again waits for the answer to the first.
-    let turn = asker.under_way.of(asked.fingerprint);
-    let _turn = turn.wait().await;
-    match journal.find(asked.fingerprint).await? {
-        Some(answer) => Ok(answer),
-        None if model.is_named() => {
-            let cause = format!("no reply to this request in {}", journal.place());
-            Ok(Answer::without_text(Outcome::Failed, cause))
-        }
-        None => ask_now(asker, request, Some(asked)).await,
-    }
-}
-
-/// Asks once there is a connection to spare, and saves the answer if it is said what was asked.
-async fn ask_now(asker: &Arc<Asker>, request: Request, asked: Option<Asked>) -> Result<Answer> {
-    let permit = asker.connections.clone().acquire_owned().await.map_err(|_| died("the queue"))?;
-    let asker = asker.clone();
-    // A task of its own, so that answers are read while the caller is slow to take earlier ones:
-    // else they would time out here with their bytes waiting in the socket.
-    let task = tokio::spawn(async move {
-        // Until the answer is saved: what a run can lose that is killed is what it has connections
-        // for.
-        let _permit = permit;
-        asker.stop.check()?;
-        let answer = find(&asker.models, &request)?.ask(&request, &asker.stop).await?;
-        if let (Some(journal), Some(asked)) = (&asker.journal, asked) {
-            // What cannot be kept is not asked for.
-            journal.save(asked, &answer).await.map_err(|error| asker.stop.now(error))?;
-        }
-        Ok(answer)
-    });
-    task.await.unwrap_or_else(|_| Err(died("a request")))
+    let _ = questions.blocking_send(Questions { requests: group, end: true });
 }
 
 fn died(what: &str) -> Error {

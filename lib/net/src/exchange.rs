@@ -22,6 +22,21 @@ pub struct Decoding {
     pub top_logprobs: Option<i64>,
 }
 
+impl Decoding {
+    /// These settings, and the others where nothing is set here.
+    #[must_use]
+    pub fn over(self, others: &Self) -> Self {
+        Self {
+            temperature: self.temperature.or(others.temperature),
+            top_p: self.top_p.or(others.top_p),
+            top_k: self.top_k.or(others.top_k),
+            max_tokens: self.max_tokens.or(others.max_tokens),
+            seed: self.seed.or(others.seed),
+            top_logprobs: self.top_logprobs.or(others.top_logprobs),
+        }
+    }
+}
+
 /// What the simulated target may look at. A real model never sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
@@ -167,6 +182,10 @@ pub struct Answer {
     pub system_fingerprint: Option<String>,
     /// The cause of a failure: one line, at most 300 characters, without keys.
     pub error: Option<String>,
+    /// What it cost in dollars, where the price is known.
+    pub cost: Option<f64>,
+    /// The model's answers to earlier turns, in a conversation that leaves those to it.
+    pub replies: Vec<String>,
     /// How long the last attempt took.
     pub latency_ms: i64,
     /// How many times the request was sent.
@@ -193,6 +212,8 @@ impl Answer {
             served_model: None,
             system_fingerprint: None,
             error: None,
+            cost: None,
+            replies: Vec::new(),
             latency_ms: 0,
             attempts: 1,
             truth: None,

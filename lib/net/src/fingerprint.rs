@@ -1,11 +1,12 @@
 //! Which question an answer is to.
 
 use std::fmt;
+use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::exchange::Request;
-use crate::openai;
 
 /// Changed when what goes into a fingerprint changes, so that old ones are never taken for new.
 const VERSION: &str = "seval-1";
@@ -51,30 +52,39 @@ impl fmt::Display for Fingerprint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub fingerprint: Fingerprint,
-    pub model: String,
+    pub model: Arc<str>,
     /// Without its query, which may hold secrets.
-    pub address: String,
+    pub address: Arc<str>,
     /// A hash of the conversation, whose text is in the prompts.
     pub messages: [u8; 16],
     /// The settings sent, as JSON.
-    pub decoding: String,
+    pub decoding: Arc<str>,
     pub sample: i64,
 }
 
+/// What kind of reply is asked for: no request of one kind is ever taken for one of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// An answer.
+    Text,
+    /// The vectors of texts.
+    Embeddings,
+}
+
 impl Asked {
-    /// A request for an answer.
-    pub fn new(model: &str, address: &str, request: &Request) -> Self {
-        Self::of(VERSION, model, address, request)
-    }
-
-    /// A request for embeddings.
-    pub fn embeddings(model: &str, address: &str, request: &Request) -> Self {
-        Self::of(EMBEDDINGS_VERSION, model, address, request)
-    }
-
-    fn of(version: &str, model: &str, address: &str, request: &Request) -> Self {
-        let decoding = openai::settings(&request.decoding);
-        let decoding = serde_json::Value::Object(decoding).to_string();
+    /// A request to that model at that address, with these settings as they are sent.
+    pub fn new(
+        wanted: Wanted,
+        model: &Arc<str>,
+        address: &Arc<str>,
+        settings: Map<String, Value>,
+        request: &Request,
+    ) -> Self {
+        let version = match wanted {
+            Wanted::Text => VERSION,
+            Wanted::Embeddings => EMBEDDINGS_VERSION,
+        };
+        let decoding: Arc<str> = Value::Object(settings).to_string().into();
         let mut turns = Fields::default();
         for message in &request.messages {
             turns.text(&message.role).text(&message.content);
@@ -85,8 +95,8 @@ impl Asked {
         all.0.update(&messages);
         Self {
             fingerprint: Fingerprint(all.0.digest128()),
-            model: model.to_owned(),
-            address: address.to_owned(),
+            model: model.clone(),
+            address: address.clone(),
             messages,
             decoding,
             sample: request.sample,
@@ -97,10 +107,10 @@ impl Asked {
     pub fn unknown(fingerprint: Fingerprint) -> Self {
         Self {
             fingerprint,
-            model: String::new(),
-            address: String::new(),
+            model: "".into(),
+            address: "".into(),
             messages: xxh3_128(b"").to_be_bytes(),
-            decoding: String::new(),
+            decoding: "".into(),
             sample: 0,
         }
     }
@@ -138,6 +148,7 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
     use crate::exchange::{Decoding, Message, Traits};
 
     fn request(edit: impl FnOnce(&mut Request)) -> Request {
@@ -152,8 +163,13 @@ mod tests {
         request
     }
 
+    fn asked(wanted: Wanted, model: &str, address: &str, request: &Request) -> Fingerprint {
+        let settings = Dialect::Chat.settings(&request.decoding);
+        Asked::new(wanted, &model.into(), &address.into(), settings, request).fingerprint
+    }
+
     fn of(model: &str, address: &str, request: &Request) -> Fingerprint {
-        Asked::new(model, address, request).fingerprint
+        asked(Wanted::Text, model, address, request)
     }
 
     #[test]
@@ -189,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_request_for_embeddings_is_no_request_for_an_answer() {
-        let asked = Asked::embeddings("m", "a", &request(|_| {})).fingerprint;
+        let asked = asked(Wanted::Embeddings, "m", "a", &request(|_| {}));
         assert_ne!(asked, of("m", "a", &request(|_| {})));
         // Journals live long.
         assert_eq!(asked.to_string(), "edbca31a9f61e67a52c0e2760e2d7aeb");

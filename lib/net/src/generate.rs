@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::batch;
 use crate::exchange::{Answer, Decoding, Outcome, Request, Traits};
-use crate::{Answers, Journal, Limits, Model, ask};
+use crate::{Answers, Known, Limits, Model, ask};
 
 /// How the model is asked.
 #[derive(Clone, Debug)]
@@ -74,8 +74,8 @@ pub struct Asking {
     pub model: Model,
     /// How much at once.
     pub limits: Limits,
-    /// Answers of earlier runs; this run's are added.
-    pub journal: Option<Journal>,
+    /// Answers of earlier runs, to which this run's are added, or replies to a file.
+    pub known: Known,
     /// How it is asked.
     pub settings: Settings,
     /// Tells refusals from prompts.
@@ -87,7 +87,7 @@ pub struct Asking {
 /// The rows of an expansion, some of whose chains ask the model. Their counts are complete once the rows
 /// have been taken. If nothing at all came of the requests, the last item is an error.
 pub fn generate(rows: Rows, expansion: Expansion, asking: Asking) -> Result<(Rows, Shared)> {
-    let Asking { model, limits, journal, settings, rules, rejects } = asking;
+    let Asking { model, limits, known, settings, rules, rejects } = asking;
     if model.is_simulated() {
         return Err(refuse_simulated(&model.name));
     }
@@ -105,8 +105,8 @@ pub fn generate(rows: Rows, expansion: Expansion, asking: Asking) -> Result<(Row
         sent: send,
     };
     let replies = Replies {
-        is_file: model.is_named(),
-        answers: ask(vec![model], limits, journal, requests),
+        is_file: model.has_no_address(),
+        answers: ask(vec![model], limits, known, requests),
         first: None,
         batches: receive,
         expansion,
@@ -134,9 +134,9 @@ pub fn emit(
     expansion: Expansion,
     model: &Model,
     settings: Settings,
-    out: impl Write,
+    out: &mut dyn Write,
 ) -> Result<(u64, u64)> {
-    let mut lines = batch::Requests::new(out);
+    let mut lines = batch::Requests::default();
     let requests = Requests {
         batches: rows.cut(expansion.step_rows()).batches,
         expansion: Arc::new(expansion),
@@ -147,7 +147,7 @@ pub fn emit(
         sent: mpsc::channel().0,
     };
     for request in requests {
-        lines.write(model, &request?)?;
+        lines.write(model, &request?, out)?;
     }
     Ok((lines.written(), lines.repeated()))
 }

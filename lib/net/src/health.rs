@@ -1,10 +1,7 @@
-//! What a server's answers to one request mean for the others: a wait that it asks all of us for,
-//! and failures that will repeat for every request and should end the run rather than fill it.
+//! What a server's answers to one request mean for the others: failures that will repeat for every
+//! request should end the run rather than fill it.
 
 use std::sync::Mutex;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 /// This many requests that fail in one way, with no answer between them, mean that all will.
 const STRIKES: u32 = 3;
@@ -33,7 +30,6 @@ struct State {
     reached: bool,
     last: Option<Trouble>,
     strikes: u32,
-    not_before: Option<Instant>,
 }
 
 impl Health {
@@ -63,17 +59,6 @@ impl Health {
             // A server that was there may come back: what is lost meanwhile is rows, not the run.
             Trouble::Unreachable => !state.reached && state.strikes >= STRIKES,
         }
-    }
-
-    /// The server asks for no request before the time is up. The latest wish counts.
-    pub fn pause(&self, wait: Duration) {
-        self.state().not_before = Instant::now().checked_add(wait);
-    }
-
-    /// What is left of the wait.
-    pub fn pause_left(&self) -> Option<Duration> {
-        let left = self.state().not_before?.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -113,15 +98,5 @@ mod tests {
         assert!(!health.failed(Trouble::Forbidden));
         assert!(!health.failed(Trouble::Forbidden));
         assert!(health.failed(Trouble::Forbidden));
-    }
-
-    #[test]
-    fn the_latest_pause_counts() {
-        let health = Health::default();
-        assert_eq!(health.pause_left(), None);
-        health.pause(Duration::from_secs(60));
-        assert!(health.pause_left().is_some_and(|left| left > Duration::from_secs(50)));
-        health.pause(Duration::ZERO);
-        assert_eq!(health.pause_left(), None);
     }
 }

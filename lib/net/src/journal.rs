@@ -2,11 +2,17 @@
 //!
 //! - The file is a SQLite database of ours (see [`store`]). One thread writes and reads it; what
 //!   comes while it commits is committed together next.
+//! - An attempt is there before it is sent, its end after: what has no end when a run was killed
+//!   may have been billed, and is counted.
 //! - In memory is where each answer is, not the answer: some 50 bytes each.
 //! - What a run paid for is kept: failed and timed-out requests are asked again by the next.
-//! - One process at a time.
+//! - One process writes at a time; others may read.
 
+mod differences;
+mod file;
+mod room;
 mod store;
+pub mod totals;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +25,9 @@ use tokio::sync::oneshot;
 
 use crate::exchange::{Answer, Outcome};
 use crate::fingerprint::{Asked, Fingerprint};
-use store::{Statements, Store};
+use differences::Difference;
+use room::Room;
+use store::{Group, Statements, Store};
 
 /// Commands that are taken up together, which bounds what one commit holds.
 const GROUP: usize = 512;
@@ -45,17 +53,55 @@ struct Entry {
     taken: bool,
 }
 
-/// An answer and what it answers.
+/// An attempt that is about to be sent.
+pub(crate) struct Begin {
+    pub fingerprint: Fingerprint,
+    pub model: Arc<str>,
+}
+
+/// Whether the provider charges for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Billed {
+    No = 0,
+    Yes = 1,
+    /// It was sent, and what came of it is not known.
+    Possibly = 2,
+}
+
+/// What an attempt came to: an answer to keep, or a failure that is only counted.
 pub(crate) struct Record {
-    pub asked: Asked,
+    pub asked: Arc<Asked>,
     pub answer: Answer,
+    /// Its number, if it was sent by us.
+    pub attempt: Option<i64>,
+    pub billed: Billed,
+    /// In dollars, where the price is known.
+    pub cost: Option<f64>,
+}
+
+impl Record {
+    /// A reply that came by another way.
+    pub fn reply(asked: Asked, answer: Answer) -> Self {
+        let asked = Arc::new(asked);
+        Self { asked, answer, attempt: None, billed: Billed::No, cost: None }
+    }
+
+    /// Whether the answer is kept for later runs. A reply from a file is, whatever it says.
+    pub fn is_kept(&self) -> bool {
+        self.attempt.is_none() || is_kept(self.answer.outcome)
+    }
 }
 
 type Reply<T> = oneshot::Sender<Result<T>>;
 
+/// What the journal will have done.
+pub(crate) type Done<T> = oneshot::Receiver<Result<T>>;
+
 enum Command {
-    Save(Vec<Record>, Reply<()>),
+    Begin(Vec<Begin>, Reply<i64>),
+    End(Vec<Record>, Reply<Vec<Record>>),
     Read(Fingerprint, i64, Reply<Answer>),
+    Compare(Vec<Arc<Asked>>, Reply<Vec<Difference>>),
     Close(Reply<()>),
 }
 
@@ -64,15 +110,15 @@ impl Journal {
     ///
     /// It is written to here, so that one that cannot be written fails before anything is asked.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::start(Store::open(path)?)
+        Self::start(Store::open(path)?, Room::of(path))
     }
 
     /// A journal that vanishes with the process; `place` is what its answers come from.
     pub(crate) fn temporary(place: &str) -> Result<Self> {
-        Self::start(Store::temporary(place)?)
+        Self::start(Store::temporary(place)?, Room::unlimited())
     }
 
-    fn start(store: Store) -> Result<Self> {
+    fn start(store: Store, room: Room) -> Result<Self> {
         let index = store.index()?;
         let index = index.into_iter().map(|(fingerprint, row, outcome)| {
             (fingerprint, Entry { row, failed: !is_kept(outcome), taken: false })
@@ -97,7 +143,7 @@ impl Journal {
         };
         thread::Builder::new()
             .name("journal".into())
-            .spawn(move || serve(store, &queue, enter))
+            .spawn(move || serve(store, room, &queue, enter))
             .map_err(|error| Error::io("starting the journal", &error))?;
         Ok(journal)
     }
@@ -131,36 +177,48 @@ impl Journal {
         answer.blocking_recv().map_err(|_| ended())?
     }
 
-    /// The answer to a question, if there is one.
-    pub(crate) async fn find(&self, fingerprint: Fingerprint) -> Result<Option<Answer>> {
-        let found = self.0.index().get_mut(&fingerprint).map(|entry| {
+    /// Where the answer to a question is, if there is one.
+    pub(crate) fn find(&self, fingerprint: Fingerprint) -> Option<i64> {
+        self.0.index().get_mut(&fingerprint).map(|entry| {
             entry.taken = true;
             entry.row
-        });
-        let Some(row) = found else { return Ok(None) };
+        })
+    }
+
+    /// Reads the answer in a row.
+    pub(crate) fn read(&self, fingerprint: Fingerprint, row: i64) -> Result<Done<Answer>> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Read(fingerprint, row, reply))?;
-        let answer = answer.await.map_err(|_| ended())??;
         self.0.reused.fetch_add(1, Relaxed);
-        Ok(Some(answer))
+        Ok(answer)
     }
 
-    /// Returns once the answer is on disk, if it is one to keep.
-    pub(crate) async fn save(&self, asked: Asked, answer: &Answer) -> Result<()> {
-        if !is_kept(answer.outcome) {
-            return Ok(());
-        }
-        let (reply, saved) = oneshot::channel();
-        let record = Record { asked, answer: answer.clone() };
-        self.send(Command::Save(vec![record], reply))?;
-        saved.await.map_err(|_| ended())?
+    /// Writes attempts down before they are sent; gives the number of the first, and the others
+    /// follow. It fails while there is still room for the answers of those that were sent before.
+    pub(crate) fn begin(&self, attempts: Vec<Begin>) -> Result<Done<i64>> {
+        let (reply, begun) = oneshot::channel();
+        self.send(Command::Begin(attempts, reply))?;
+        Ok(begun)
     }
 
-    /// Saves every one of them, also what failed.
+    /// Writes down what attempts came to, and gives it back once it is on disk.
+    pub(crate) fn end(&self, records: Vec<Record>) -> Result<Done<Vec<Record>>> {
+        let (reply, ended) = oneshot::channel();
+        self.send(Command::End(records, reply))?;
+        Ok(ended)
+    }
+
+    /// Saves replies that came by another way.
     pub(crate) fn save_all(&self, records: Vec<Record>) -> Result<()> {
-        let (reply, saved) = oneshot::channel();
-        self.send(Command::Save(records, reply))?;
-        saved.blocking_recv().map_err(|_| ended())?
+        self.end(records)?.blocking_recv().map_err(|_| ended())?.map(|_| ())
+    }
+
+    /// In what the questions that are not here differ from those that are, if they are about the
+    /// same conversations.
+    pub(crate) fn differences(&self, missing: Vec<Arc<Asked>>) -> Result<Done<Vec<Difference>>> {
+        let (reply, found) = oneshot::channel();
+        self.send(Command::Compare(missing, reply))?;
+        Ok(found)
     }
 
     fn send(&self, command: Command) -> Result<()> {
@@ -200,9 +258,14 @@ fn enter(index: &mut HashMap<Fingerprint, Entry>, fingerprint: Fingerprint, new:
 }
 
 /// The journal's thread, until it is closed or nobody can ask any more.
-fn serve(store: Store, queue: &mpsc::Receiver<Command>, enter: impl Fn(&[(Fingerprint, Entry)])) {
+fn serve(
+    store: Store,
+    room: Room,
+    queue: &mpsc::Receiver<Command>,
+    enter: impl Fn(&[(Fingerprint, Entry)]),
+) {
     let closed = match store.statements() {
-        Ok(statements) => converse(&store, statements, queue, enter),
+        Ok(statements) => converse(&store, room, statements, queue, enter),
         Err(error) => refuse(queue, &error),
     };
     // What reads or writes the file is gone by now, so that it can be closed.
@@ -215,40 +278,58 @@ fn serve(store: Store, queue: &mpsc::Receiver<Command>, enter: impl Fn(&[(Finger
 /// Carries out commands. Whoever closes the journal waits for the sender that this returns.
 fn converse(
     store: &Store,
+    mut room: Room,
     mut statements: Statements<'_>,
     queue: &mpsc::Receiver<Command>,
     enter: impl Fn(&[(Fingerprint, Entry)]),
 ) -> Option<Reply<()>> {
     // None of these sends matters where nobody waits for the reply any more.
     loop {
-        let mut saves = Vec::new();
+        let (mut begins, mut begun) = (Vec::new(), Vec::new());
+        let (mut records, mut ended) = (Vec::new(), Vec::new());
         let mut rest = Vec::new();
         let first = queue.recv().ok()?;
         for command in std::iter::once(first).chain(queue.try_iter().take(GROUP)) {
             match command {
-                Command::Save(records, reply) => saves.push((records, reply)),
+                Command::Begin(attempts, reply) => match room.take(attempts.len()) {
+                    Ok(()) => {
+                        begins.push(attempts);
+                        begun.push(reply);
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
+                },
+                Command::End(what, reply) => {
+                    room.give_back(&what);
+                    records.push(what);
+                    ended.push(reply);
+                }
                 other => rest.push(other),
             }
         }
-        if !saves.is_empty() {
-            let records = || saves.iter().flat_map(|(records, _)| records);
-            match store.write(&mut statements, records()) {
-                Ok(rows) => {
-                    let entries = records().zip(rows).map(|(record, row)| {
-                        let failed = !is_kept(record.answer.outcome);
-                        (record.asked.fingerprint, Entry { row, failed, taken: false })
-                    });
-                    enter(&entries.collect::<Vec<_>>());
-                    saves.into_iter().for_each(|(_, reply)| drop(reply.send(Ok(()))));
-                }
+        if !begun.is_empty() || !ended.is_empty() {
+            let group = Group { begins: &begins, records: &records };
+            let written = match store.write(&mut statements, &group) {
+                Ok(written) => written,
                 Err(error) => {
                     // What a failed write left behind is not known: nothing more is written.
-                    for (_, reply) in saves {
-                        let _ = reply.send(Err(error.clone()));
-                    }
+                    begun.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+                    ended.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
                     rest.into_iter().for_each(|command| command.refuse(&error));
                     return refuse(queue, &error);
                 }
+            };
+            let entries = records.iter().flatten().zip(written.rows).filter_map(|(record, row)| {
+                let failed = !is_kept(record.answer.outcome);
+                Some((record.asked.fingerprint, Entry { row: row?, failed, taken: false }))
+            });
+            enter(&entries.collect::<Vec<_>>());
+            let mut attempt = written.first_attempt;
+            for (attempts, reply) in begins.iter().zip(begun) {
+                let _ = reply.send(Ok(attempt));
+                attempt += attempts.len() as i64;
+            }
+            for (records, reply) in records.into_iter().zip(ended) {
+                let _ = reply.send(Ok(records));
             }
         }
         for command in rest {
@@ -256,8 +337,11 @@ fn converse(
                 Command::Read(fingerprint, row, reply) => {
                     let _ = reply.send(store.read(&mut statements, fingerprint, row));
                 }
+                Command::Compare(missing, reply) => {
+                    let _ = reply.send(store.differences(&missing));
+                }
                 Command::Close(reply) => return Some(reply),
-                Command::Save(..) => {}
+                Command::Begin(..) | Command::End(..) => {}
             }
         }
     }
@@ -277,13 +361,17 @@ impl Command {
     fn refuse(self, error: &Error) {
         let error = error.clone();
         match self {
-            Self::Save(_, reply) | Self::Close(reply) => drop(reply.send(Err(error))),
+            Self::Begin(_, reply) => drop(reply.send(Err(error))),
+            Self::End(_, reply) => drop(reply.send(Err(error))),
             Self::Read(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Compare(_, reply) => drop(reply.send(Err(error))),
+            Self::Close(reply) => drop(reply.send(Err(error))),
         }
     }
 }
 
-fn ended() -> Error {
+/// The journal's thread is no more.
+pub(crate) fn ended() -> Error {
     Error::world("the journal", "its thread ended without a word")
         .hint("this is a fault in seval: please report it")
 }

@@ -12,30 +12,44 @@
 
 mod address;
 pub mod batch;
+mod body;
 mod connection;
+mod dialect;
 pub mod embed;
+mod endpoint;
 mod engine;
 mod exchange;
+mod exec;
 mod fingerprint;
 pub mod generate;
+pub mod grid;
 mod health;
 mod journal;
 pub mod key;
+mod kind;
 mod model;
-mod openai;
+pub mod models_file;
+mod pace;
+pub mod plan;
+mod price;
+mod provider;
+pub mod replay;
 mod reply;
-mod retry;
+mod retry_after;
 pub mod rows;
 mod sim;
+mod sse;
+pub mod table;
 mod turns;
 mod words;
 
 pub use connection::Connection;
-pub use engine::{Answers, Limits, ask};
-pub use exchange::{
-    Answer, Decoding, Logprob, Message, Outcome, Request, Traits, Truth, Usage,
-};
+pub use engine::progress::Progress;
+pub use engine::{Answers, Estimate, Known, Limits, ask};
+pub use exchange::{Answer, Decoding, Logprob, Message, Outcome, Request, Traits, Truth, Usage};
 pub use fingerprint::Fingerprint;
-pub use journal::Journal;
+pub use journal::{Journal, totals};
 pub use model::Model;
+pub use price::Price;
+pub use turns::leaves_turns_open;
 pub use words::MARK;

@@ -1,34 +1,67 @@
-//! Which models there are to ask: `sim:NAME`, `openai:MODEL`, `MODEL`.
+//! Which models there are to ask: `sim:NAME`, `replay:FILE`, `exec:COMMAND`, `PROVIDER:MODEL`, `MODEL`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use seval_core::expand::plan::tokens;
 use seval_core::{Error, Result};
+use tokio::time::timeout;
 
 use crate::batch;
 use crate::connection::Connection;
-use crate::exchange::{Answer, Request};
-use crate::fingerprint::Asked;
-use crate::openai::{Dialect, Endpoint};
-use crate::retry::Stop;
+use crate::dialect::Dialect;
+use crate::endpoint::{Attempt, End, Endpoint};
+use crate::engine::Estimate;
+use crate::exchange::{Answer, Decoding, Outcome, Request};
+use crate::exec::Exec;
+use crate::fingerprint::{Asked, Wanted};
+use crate::health::Trouble;
+use crate::journal::Billed;
+use crate::key;
+use crate::kind::Kind;
+use crate::models_file::ModelEntry;
+use crate::price::Price;
+use crate::replay::Replay;
 use crate::sim;
 
-/// Names of providers to come. Without this list, `anthropic:x` would be asked of the
-/// OpenAI-compatible server as a model of that name, since names such as `llama3:8b` hold colons
-/// too.
-const RESERVED: [&str; 4] = ["anthropic", "gemini", "replay", "exec"];
+/// Tokens of an answer that is not there yet, where no limit is set.
+const ANSWER_TOKENS: i64 = 512;
 
 /// A model that can be asked.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What goes in the `model` column.
     pub name: String,
+    /// How it may be asked.
+    pub settings: Settings,
     provider: Provider,
+}
+
+/// What is known of a model besides its address.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Decoding settings where the command line has none.
+    pub decoding: Decoding,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// The most requests under way to it.
+    pub max_connections: Option<usize>,
+    /// The most requests of a minute.
+    pub requests_per_minute: Option<f64>,
+    /// The most tokens of a minute, in and out.
+    pub tokens_per_minute: Option<f64>,
+    /// What it can hold of a conversation, in tokens.
+    pub context_tokens: Option<u64>,
+    /// A system prompt for conversations that have none.
+    pub system: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 enum Provider {
     Sim(Arc<sim::Profile>),
-    OpenAi(Arc<Endpoint>),
+    Replay(Arc<Replay>),
+    Exec(Arc<Exec>, Duration),
+    Server(Arc<Endpoint>),
     /// Asked elsewhere, by files of requests and replies.
     Named,
 }
@@ -41,14 +74,52 @@ impl Model {
     pub fn open(spec: &str, connection: &Connection) -> Result<Vec<Self>> {
         if let Some(spec) = spec.strip_prefix("sim:") {
             let profiles = sim::open(spec)?.into_iter();
-            let model = |(name, profile)| Self {
-                name: format!("sim:{name}"),
-                provider: Provider::Sim(Arc::new(profile)),
-            };
+            let model =
+                |(name, profile)| Self::of(format!("sim:{name}"), Provider::Sim(Arc::new(profile)));
             return Ok(profiles.map(model).collect());
         }
-        let name = name_of(spec)?;
-        Ok(vec![Self::at_server(name, connection, Dialect::Chat)?])
+        if let Some(command) = spec.strip_prefix("exec:") {
+            let exec = Exec::start(command)?;
+            let provider = Provider::Exec(Arc::new(exec), connection.attempt_timeout);
+            return Ok(vec![Self::of(spec.to_owned(), provider)]);
+        }
+        let (kind, name) = Kind::of(spec)?;
+        Ok(vec![Self::at_server(name, &with_key(connection, &kind)?, kind)?])
+    }
+
+    /// The model of that name in a models file; what the command line says of servers goes before.
+    pub fn of_file(name: &str, entry: &ModelEntry, connection: &Connection) -> Result<Self> {
+        let key = key::find(entry.api_key_env.as_deref(), entry.api_key_file.as_deref())?;
+        let connection = Connection {
+            base_url: connection.base_url.clone().or_else(|| entry.base_url.clone()),
+            api_key: connection.api_key.clone().or(key),
+            stream: connection.stream || entry.stream.unwrap_or_default(),
+            ..connection.clone()
+        };
+        let kind = Kind::named(&entry.provider)?;
+        let model = Self::at_server(&entry.model, &with_key(&connection, &kind)?, kind)?;
+        let rate = |most: Option<u64>| most.map(|most| most as f64);
+        let settings = Settings {
+            decoding: entry.decoding.clone(),
+            price: entry.price.clone(),
+            max_connections: entry.max_connections,
+            requests_per_minute: rate(entry.requests_per_minute),
+            tokens_per_minute: rate(entry.tokens_per_minute),
+            context_tokens: entry.context_tokens,
+            system: entry.system.clone(),
+        };
+        Ok(Self { name: name.to_owned(), settings, ..model })
+    }
+
+    /// A model that answers from a file of answers.
+    pub fn replay(name: &str, replay: Replay) -> Self {
+        Self::of(name.to_owned(), Provider::Replay(Arc::new(replay)))
+    }
+
+    /// A model of that kind of server, under the name by which the server knows it.
+    pub(crate) fn at_server(name: &str, connection: &Connection, kind: Kind) -> Result<Self> {
+        let endpoint = Endpoint::open(check(name)?, connection, kind)?;
+        Ok(Self::of(name.to_owned(), Provider::Server(Arc::new(endpoint))))
     }
 
     /// A model that gives embeddings: the answer to a request is what [`crate::embed`] unpacks.
@@ -57,78 +128,135 @@ impl Model {
             return Err(Error::usage(spec, "a simulated target gives no embeddings")
                 .hint("name an embedding model with -m and its server with --base-url"));
         }
-        Self::at_server(name_of(spec)?, connection, Dialect::Embeddings)
-    }
-
-    fn at_server(name: &str, connection: &Connection, dialect: Dialect) -> Result<Self> {
-        let endpoint = Endpoint::open(name, connection, dialect)?;
-        Ok(Self { name: name.to_owned(), provider: Provider::OpenAi(Arc::new(endpoint)) })
+        Self::at_server(Kind::of(spec)?.1, connection, Kind::Embeddings)
     }
 
     /// A model that somebody else asks, from a file of requests (see [`crate::batch`]).
     ///
-    /// Its answers come from the journal given to [`crate::ask`], whatever the address: a request
+    /// Its answers come from the replies given to [`crate::ask`], whatever the address: a request
     /// without one there is a failed answer.
     pub fn named(spec: &str) -> Result<Self> {
         if spec.starts_with("sim:") {
             return Err(Error::usage(spec, "a simulated model needs no file of requests")
                 .hint("ask it directly, or name a model as its server knows it"));
         }
-        Ok(Self { name: name_of(spec)?.to_owned(), provider: Provider::Named })
+        Ok(Self::of(check(Kind::of(spec)?.1)?.to_owned(), Provider::Named))
     }
 
-    /// Whether this is a simulated target, which is asked without a network.
+    fn of(name: String, provider: Provider) -> Self {
+        Self { name, provider, settings: Settings::default() }
+    }
+
+    /// Whether this model answers without a network, at once.
     pub fn is_simulated(&self) -> bool {
+        matches!(self.provider, Provider::Sim(_) | Provider::Replay(_))
+    }
+
+    /// Whether it knows the truth about its own answers.
+    pub fn knows_truth(&self) -> bool {
         matches!(self.provider, Provider::Sim(_))
     }
 
-    /// The answer of a simulated target; `None` from any other model.
+    /// The answer of a model that needs no network; `None` from any other.
     pub(crate) fn simulate(&self, request: &Request) -> Option<Answer> {
         match &self.provider {
             Provider::Sim(profile) => Some(profile.answer(&self.name, request)),
-            Provider::OpenAi(_) | Provider::Named => None,
+            Provider::Replay(replay) => {
+                let prompt = request.messages.last().map(|message| message.content.as_str());
+                Some(replay.answer(&request.traits.prompt_id, prompt, request.sample))
+            }
+            Provider::Server(_) | Provider::Exec(..) | Provider::Named => None,
         }
     }
 
-    /// What the journal knows a request by; `None` for a simulated target.
+    /// What the journal knows a request by; `None` where nothing is asked.
     pub(crate) fn asked(&self, request: &Request) -> Option<Asked> {
         match &self.provider {
-            Provider::Sim(_) => None,
-            Provider::OpenAi(endpoint) => Some(endpoint.asked(request)),
-            Provider::Named => Some(Asked::new(&self.name, batch::ADDRESS, request)),
+            Provider::Sim(_) | Provider::Replay(_) | Provider::Named => None,
+            Provider::Server(endpoint) => Some(endpoint.asked(request)),
+            Provider::Exec(..) => Some(self.asked_at(&self.name, request)),
         }
     }
 
-    /// Asks, and asks again where that may help. An error ends the run.
-    pub(crate) async fn ask(&self, request: &Request, stop: &Stop) -> Result<Answer> {
-        match &self.provider {
-            Provider::Sim(profile) => Ok(profile.answer(&self.name, request)),
-            Provider::OpenAi(endpoint) => endpoint.ask(request, stop).await,
-            Provider::Named => {
-                Err(Error::usage(format!("model {}", self.name), "no address to ask it at")
-                    .hint("give --base-url, or the replies to a file of requests"))
+    /// What a file of requests knows a request by.
+    pub(crate) fn asked_by_file(&self, request: &Request) -> Asked {
+        self.asked_at(batch::ADDRESS, request)
+    }
+
+    fn asked_at(&self, address: &str, request: &Request) -> Asked {
+        let settings = Dialect::Chat.settings(&request.decoding);
+        let model = self.server_name().into();
+        Asked::new(Wanted::Text, &model, &address.into(), settings, request)
+    }
+
+    /// Sends a request once; an error is the end of whom it is sent to.
+    pub(crate) async fn attempt(&self, request: &Request) -> Result<Attempt> {
+        let answer = match &self.provider {
+            Provider::Server(endpoint) => return Ok(endpoint.attempt(request).await),
+            Provider::Exec(exec, limit) => {
+                match timeout(*limit, exec.ask(&self.name, request)).await {
+                    Ok(answer) => answer?,
+                    Err(_) => {
+                        let cause = format!("no answer within {} s", limit.as_secs_f32());
+                        Answer::without_text(Outcome::TimedOut, cause)
+                    }
+                }
             }
+            Provider::Sim(_) | Provider::Replay(_) | Provider::Named => {
+                let cause = "there is nowhere to ask this model";
+                Answer::without_text(Outcome::Failed, cause)
+            }
+        };
+        Ok(Attempt { answer, end: End::Final, billed: Billed::No })
+    }
+
+    /// The end of the run, if other requests would fail in the same way as this one did for good.
+    pub(crate) fn end_of_run(&self, trouble: Trouble, why: &str) -> Option<Error> {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.end_of_run(trouble, why),
+            _ => None,
         }
     }
 
-    /// Whether its answers come from a file of replies.
-    pub(crate) fn is_named(&self) -> bool {
+    /// Whether its answers come from a file of replies only.
+    pub(crate) fn has_no_address(&self) -> bool {
         matches!(self.provider, Provider::Named)
+    }
+
+    /// The name by which the server knows it.
+    pub(crate) fn server_name(&self) -> &str {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.model(),
+            _ => &self.name,
+        }
+    }
+
+    /// What a request will take, about.
+    pub fn estimate(&self, request: &Request) -> Estimate {
+        let asked: u64 = request.messages.iter().map(|message| tokens(&message.content)).sum();
+        let answer = request.decoding.max_tokens.unwrap_or(ANSWER_TOKENS);
+        let answer = u64::try_from(answer).unwrap_or(0);
+        let cost = self.settings.price.as_ref().map(|price| price.estimate(asked, answer));
+        Estimate { tokens: asked + answer, input: asked, cost: cost.unwrap_or(0.0) }
     }
 }
 
-/// The name by which a server knows the model.
-fn name_of(spec: &str) -> Result<&str> {
-    if let Some((prefix, _)) = spec.split_once(':').filter(|(prefix, _)| RESERVED.contains(prefix))
-    {
-        return Err(Error::usage(spec, format!("there is no provider `{prefix}:` yet")).hint(
-            format!("use sim:NAME or an OpenAI-compatible server; as a name: openai:{spec}"),
-        ));
+/// With the key that the provider's file names, where the address is the provider's own: another
+/// server is not to see it.
+fn with_key(connection: &Connection, kind: &Kind) -> Result<Connection> {
+    let name = kind.api_key_env().filter(|_| connection.base_url.is_none());
+    let api_key = match &connection.api_key {
+        Some(key) => Some(key.clone()),
+        None => key::find(name, None)?,
+    };
+    Ok(Connection { api_key, ..connection.clone() })
+}
+
+/// A name that a server may know a model by.
+fn check(name: &str) -> Result<&str> {
+    match name.trim() {
+        "" => Err(Error::usage("model", "the model has no name")
+            .hint("give sim:NAME, or a model's name as its server knows it")),
+        _ => Ok(name),
     }
-    let name = spec.strip_prefix("openai:").unwrap_or(spec);
-    if name.trim().is_empty() {
-        return Err(Error::usage("model", "the model has no name")
-            .hint("give sim:NAME, or a model's name as its server knows it"));
-    }
-    Ok(name)
 }

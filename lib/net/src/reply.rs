@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::exchange::{Answer, Outcome};
 
 /// Words by which providers name their filter in an error's code or type.
-const FILTERS: [&str; 8] = [
+const FILTERS: [&str; 9] = [
     "content_filter",               // OpenAI, Azure
     "contentfilter",                // Zhipu
     "content_policy",               // OpenAI images, LiteLLM
@@ -19,11 +19,33 @@ const FILTERS: [&str; 8] = [
     "data_inspection_failed",       // Alibaba
     "datainspectionfailed",         // Alibaba's own dialect
     "sensitive_content",            // Volcengine
+    "sensitivecontent",             // Volcengine's own dialect
     "moderation",                   // OpenRouter
+];
+
+/// Words by which providers name it in nothing but the message.
+const FILTER_MESSAGES: [&str; 2] = [
+    "blocked by content filtering policy", // Anthropic
+    "content exists risk",                 // DeepSeek
+];
+
+/// The statuses that Anthropic's errors would have had, had they not come after a good one.
+const STATUSES: [(&str, u16); 8] = [
+    ("invalid_request_error", 400),
+    ("authentication_error", 401),
+    ("permission_error", 403),
+    ("not_found_error", 404),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("api_error", 500),
+    ("overloaded_error", 529),
 ];
 
 /// Words for an account that is used up: status 429, and yet no wait helps.
 const USED_UP: [&str; 3] = ["insufficient_quota", "billing_hard_limit", "insufficient_balance"];
+
+/// Words for a bad key: Gemini says so with status 400.
+const BAD_KEYS: [&str; 2] = ["api_key_invalid", "invalid_api_key"];
 
 /// The longest `error` of an answer, in characters.
 const ERROR_CHARS: usize = 300;
@@ -35,7 +57,7 @@ pub(crate) struct Complaint {
     pub message: String,
     /// The provider's filter refused the request.
     pub filtered: bool,
-    /// The account is used up.
+    /// The account is used up, or the key is bad.
     pub used_up: bool,
     /// The status that the body names, if it names one.
     pub status: Option<u16>,
@@ -88,45 +110,6 @@ pub(crate) fn read_error(body: &[u8]) -> Complaint {
     }
 }
 
-/// The number that `usage` has under one of the names.
-pub(crate) fn usage(value: &Value, names: [&str; 2]) -> Option<i64> {
-    let usage = value.get("usage")?;
-    names.iter().find_map(|name| integer(usage.get(name)?))
-}
-
-/// The answer of the chat API.
-pub(crate) fn completion(value: &Value) -> Answer {
-    let mut answer = Answer::of(Outcome::Failed);
-    answer.usage.input_tokens = usage(value, ["prompt_tokens", "input_tokens"]);
-    answer.usage.output_tokens = usage(value, ["completion_tokens", "output_tokens"]);
-    let Some(choices) = value.get("choices").and_then(Value::as_array) else {
-        answer.error =
-            Some("the answer has no `choices`; is this an OpenAI-compatible server?".to_owned());
-        return answer;
-    };
-    let choice = choices.first().unwrap_or(&Value::Null);
-    let message = choice.get("message").unwrap_or(&Value::Null);
-    // A structured refusal stands beside a null content; `text` is the older dialect.
-    answer.response = [message.get("content"), message.get("refusal"), choice.get("text")]
-        .into_iter()
-        .find_map(|part| text(part?));
-    answer.reasoning =
-        ["reasoning_content", "reasoning"].iter().find_map(|name| text(message.get(name)?));
-    answer.finish_reason = choice.get("finish_reason").and_then(text);
-    answer.outcome = match answer.finish_reason.as_deref() {
-        Some("length" | "max_tokens" | "model_length") => Outcome::Truncated,
-        Some(reason) if names(reason, &FILTERS) => Outcome::Filtered,
-        Some("error") => {
-            answer.error =
-                Some("the server broke the answer off (finish_reason `error`)".to_owned());
-            Outcome::Failed
-        }
-        _ if answer.response.as_deref().is_none_or(|text| text.trim().is_empty()) => Outcome::Empty,
-        _ => Outcome::Answered,
-    };
-    answer
-}
-
 /// What an error body says, once it is parsed.
 pub(crate) fn complaint(value: &Value) -> Complaint {
     let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
@@ -144,15 +127,29 @@ pub(crate) fn complaint(value: &Value) -> Complaint {
     // OpenRouter says 403 of a flagged prompt and of a bad key alike; only the former has reasons.
     let flagged =
         error.get("metadata").is_some_and(|metadata| metadata.get("flagged_input").is_some());
-    let status = error.get("code").or_else(|| error.get("status")).and_then(integer);
+    // Zhipu names what it filtered beside the error, whose code is a number.
+    let flagged = flagged || value.get("contentFilter").is_some_and(Value::is_array);
+    let number = ["code", "status"].iter().find_map(|name| integer(error.get(name)?));
+    let named = || {
+        let kind = error.get("type")?.as_str()?;
+        STATUSES.iter().find(|(name, _)| *name == kind).map(|(_, status)| *status)
+    };
     Complaint {
+        filtered: flagged
+            || labels.iter().any(|label| names_filter(label))
+            || names(&message, &FILTER_MESSAGES),
         message,
-        filtered: flagged || labels.iter().any(|label| names(label, &FILTERS)),
-        used_up: labels.iter().any(|label| names(label, &USED_UP)),
-        status: status
+        used_up: labels.iter().any(|label| names(label, &USED_UP) || names(label, &BAD_KEYS)),
+        status: number
             .and_then(|status| u16::try_from(status).ok())
-            .filter(|s| (400..600).contains(s)),
+            .filter(|s| (400..600).contains(s))
+            .or_else(named),
     }
+}
+
+/// Whether the word, of an error or of why a server stopped, is for a provider's filter.
+pub(crate) fn names_filter(label: &str) -> bool {
+    names(label, &FILTERS)
 }
 
 fn names(label: &str, words: &[&str]) -> bool {
@@ -161,7 +158,7 @@ fn names(label: &str, words: &[&str]) -> bool {
 }
 
 /// Text as a string, or as an array of strings and of parts that hold text. Empty text is none.
-fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     let found = match value {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts

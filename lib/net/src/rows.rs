@@ -5,107 +5,144 @@
 
 mod columns;
 
-use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
-use crate::{Journal, Limits, Model, ask};
+use crate::engine::Answers;
+use crate::exchange::{Answer, Decoding, Message, Request, Traits};
+use crate::{Known, Limits, Model, ask};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use columns::{Layout, assemble};
 use seval_core::contract::Contract;
 use seval_core::conversation::turns;
 use seval_core::{Error, Result, Rows};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
 /// Responses that one output batch holds at the most.
 const BATCH_RESPONSES: usize = 4096;
 
+/// One of the requests that each row makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Index into the models.
+    pub model: usize,
+    /// Which of several answers to the same question.
+    pub sample: i64,
+    /// As it is sent.
+    pub decoding: Decoding,
+}
+
 /// What is asked of each row.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How many answers to each prompt.
-    pub samples: i64,
-    /// Decoding settings; of several samples, each gets the seed plus its number.
-    pub decoding: Decoding,
+    /// The requests of each row, in the order of the answers.
+    pub variants: Vec<Variant>,
     /// Adds `latency_ms` and `attempts`, which differ from run to run.
     pub timings: bool,
 }
 
-/// What became of the requests, for the summary.
-#[derive(Debug, Default)]
-pub struct Counts([AtomicU64; Outcome::ALL.len()]);
-
-impl Counts {
-    fn add(&self, outcome: Outcome) {
-        if let Some(at) = Outcome::ALL.iter().position(|known| *known == outcome) {
-            self.0[at].fetch_add(1, Ordering::Relaxed);
+impl Settings {
+    /// Every model with every one of its decoding settings, `samples` times; each sample gets the
+    /// seed plus its number.
+    pub fn new(decodings: Vec<Vec<Decoding>>, samples: i64, timings: bool) -> Self {
+        let mut variants = Vec::new();
+        for (model, decodings) in decodings.into_iter().enumerate() {
+            for decoding in decodings {
+                for sample in 0..samples {
+                    let seed = decoding.seed.map(|seed| seed.wrapping_add(sample));
+                    let decoding = Decoding { seed, ..decoding.clone() };
+                    variants.push(Variant { model, sample, decoding });
+                }
+            }
         }
-    }
-
-    /// How many requests ended so.
-    pub fn of(&self, outcome: Outcome) -> u64 {
-        let at = Outcome::ALL.iter().position(|known| *known == outcome);
-        at.map_or(0, |at| self.0[at].load(Ordering::Relaxed))
+        Self { variants, timings }
     }
 }
 
-/// The rows with responses; of what the journal knows, the answers are taken from it.
+/// The requests of prompt rows: for each row the variants in order. `asked` gets each batch before
+/// its first request is given.
+pub fn requests(
+    rows: Rows,
+    models: &[Model],
+    settings: &Settings,
+    asked: mpsc::Sender<RecordBatch>,
+) -> Result<impl Iterator<Item = Result<Request>> + Send + 'static> {
+    Contract::prompts()?.check(&rows.schema, &["prompt"], "the input")?;
+    Contract::responses()?
+        .refuse(&rows.schema, "to ask again, give the prompts, not the responses")?;
+    let variants = settings.variants.clone();
+    if variants.is_empty() {
+        return Err(Error::usage("command line", "there is nothing to ask")
+            .hint("name a model, and ask for at least one sample"));
+    }
+    Ok(Requests {
+        batches: rows.batches,
+        step: (BATCH_RESPONSES / variants.len()).max(1),
+        systems: models.iter().map(|model| model.settings.system.clone()).collect(),
+        variants,
+        rest: None,
+        ready: VecDeque::new(),
+        asked,
+    })
+}
+
+/// The rows with responses; what is known already is taken from where it is known.
 pub fn query(
     rows: Rows,
     models: Vec<Model>,
     limits: Limits,
-    journal: Option<Journal>,
+    known: Known,
     settings: Settings,
-) -> Result<(Rows, Arc<Counts>)> {
-    Contract::prompts()?.check(&rows.schema, &["prompt"], "the input")?;
-    Contract::responses()?
-        .refuse(&rows.schema, "to ask again, give the prompts, not the responses")?;
-    let simulated = models.iter().any(Model::is_simulated);
+) -> Result<Query> {
+    let layout = Layout::new(&rows.schema, &settings, models.iter().any(Model::knows_truth))?;
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
-    let layout = Layout::new(&rows.schema, &settings, simulated)?;
-    let variants = names.len() * usize::try_from(settings.samples).unwrap_or(0);
-    if variants == 0 {
-        return Err(Error::usage("command line", "there is nothing to ask")
-            .hint("name a model, and ask for at least one sample"));
-    }
+    let (schema, history) = (rows.schema.clone(), rows.history.clone());
     let (send, receive) = mpsc::channel();
-    let requests = Requests {
-        batches: rows.batches,
-        step: (BATCH_RESPONSES / variants).max(1),
-        models: names.len(),
-        settings: settings.clone(),
-        rest: None,
-        ready: VecDeque::new(),
-        asked: send,
-    };
-    let mut answers = ask(models, limits, journal, requests);
-    let counts = Arc::new(Counts::default());
-    let (counted, schema) = (counts.clone(), layout.schema.clone());
-    // An answer comes after its request, and a request after its batch was sent here.
-    let batches = std::iter::from_fn(move || {
-        let first = match answers.next()? {
-            Ok(answer) => answer,
-            Err(error) => return Some(Err(error)),
-        };
-        let Ok(batch) = receive.try_recv() else {
-            return Some(Err(Error::world(
-                "the engine",
-                "an answer came to a question that was not asked",
-            )));
-        };
-        let wanted = RecordBatch::num_rows(&batch) * variants;
-        let mut all = Vec::with_capacity(wanted);
-        all.push(first);
-        while all.len() < wanted {
-            match answers.next() {
-                Some(Ok(answer)) => all.push(answer),
-                Some(Err(error)) => return Some(Err(error)),
-                None => return Some(Err(Error::world("the engine", "answers are missing"))),
+    let requests = requests(Rows { schema, history, ..rows }, &models, &settings, send)?;
+    let answers = ask(models, limits, known, requests);
+    Ok(Query { answers, asked: receive, layout, names, settings, history: rows.history })
+}
+
+/// Rows that are being asked.
+pub struct Query {
+    /// The answers, in the order of the requests.
+    pub answers: Answers,
+    asked: mpsc::Receiver<RecordBatch>,
+    layout: Layout,
+    names: Vec<String>,
+    settings: Settings,
+    history: Vec<seval_core::provenance::Stage>,
+}
+
+impl Query {
+    /// The rows with their responses, as they come.
+    pub fn into_rows(self) -> Rows {
+        let Self { mut answers, asked, layout, names, settings, history } = self;
+        let schema = layout.schema.clone();
+        // An answer comes after its request, and a request after its batch was sent here.
+        let batches = std::iter::from_fn(move || {
+            let first = match answers.next()? {
+                Ok(answer) => answer,
+                Err(error) => return Some(Err(error)),
+            };
+            let Ok(batch) = asked.try_recv() else {
+                return Some(Err(Error::world(
+                    "the engine",
+                    "an answer came to a question that was not asked",
+                )));
+            };
+            let wanted = RecordBatch::num_rows(&batch) * settings.variants.len();
+            let mut all: Vec<Answer> = Vec::with_capacity(wanted);
+            all.push(first);
+            while all.len() < wanted {
+                match answers.next() {
+                    Some(Ok(answer)) => all.push(answer),
+                    Some(Err(error)) => return Some(Err(error)),
+                    None => return Some(Err(Error::world("the engine", "answers are missing"))),
+                }
             }
-        }
-        all.iter().for_each(|answer: &Answer| counted.add(answer.outcome));
-        Some(assemble(&batch, &layout, &names, &settings, &all))
-    });
-    Ok((Rows { schema, batches: Box::new(batches), history: rows.history }, counts))
+            Some(assemble(&batch, &layout, &names, &settings, &all))
+        });
+        Rows { schema, batches: Box::new(batches), history }
+    }
 }
 
 /// The requests of the rows, made as they are taken.
@@ -113,8 +150,9 @@ struct Requests {
     batches: seval_core::rows::Batches,
     /// Rows of a slice.
     step: usize,
-    models: usize,
-    settings: Settings,
+    variants: Vec<Variant>,
+    /// By model, what it is told before a conversation that has no system prompt.
+    systems: Vec<Option<String>>,
     /// What is left of a batch.
     rest: Option<RecordBatch>,
     ready: VecDeque<Request>,
@@ -181,27 +219,34 @@ impl Requests {
                 attack: cell(attacks, row),
                 expected: cell(expected, row),
             };
-            for model in 0..self.models {
-                for sample in 0..self.settings.samples {
-                    requests.push_back(Request {
-                        model,
-                        sample,
-                        decoding: self.settings.decoding_of(sample),
-                        messages: messages.clone(),
-                        traits: traits.clone(),
-                    });
-                }
+            check(&messages)?;
+            for variant in &self.variants {
+                requests.push_back(Request {
+                    model: variant.model,
+                    sample: variant.sample,
+                    decoding: variant.decoding.clone(),
+                    messages: with_system(&messages, self.systems[variant.model].as_deref()),
+                    traits: traits.clone(),
+                });
             }
         }
         Ok(requests)
     }
 }
 
-impl Settings {
-    fn decoding_of(&self, sample: i64) -> Decoding {
-        let seed = self.decoding.seed.map(|seed| seed.wrapping_add(sample));
-        Decoding { seed, ..self.decoding.clone() }
+/// A conversation begins with somebody who says something.
+fn check(messages: &[Message]) -> Result<()> {
+    match messages.iter().find(|message| message.role != "system") {
+        Some(first) if !(first.role == "assistant" && first.content.is_empty()) => Ok(()),
+        _ => Err(Error::data("the input", "a conversation in `messages` has no first turn")
+            .hint("the model can only answer to a turn with text")),
     }
+}
+
+fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
+    let has_one = messages.iter().any(|message| message.role == "system");
+    let system = system.filter(|_| !has_one).map(Message::system);
+    system.into_iter().chain(messages.iter().cloned()).collect()
 }
 
 fn cell(column: Option<&StringArray>, row: usize) -> Option<String> {

@@ -97,7 +97,9 @@ impl Place {
                 let file = file.into_inner().map_err(|error| io(error.into_error()))?;
                 file.as_file().sync_all().map_err(io)?;
                 let unfinished = file.path().to_owned();
+                crate::kill_at("before_publish");
                 file.persist(&target).map_err(|error| io(error.error))?;
+                crate::kill_at("after_publish");
                 if let Ok(mut list) = UNFINISHED.lock() {
                     list.retain(|path| *path != unfinished);
                 }

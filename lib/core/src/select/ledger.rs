@@ -7,9 +7,10 @@ use crate::provenance::Stage as History;
 use crate::select::{Drop, failed};
 use crate::{Error, Result, Rows, cli};
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, new_null_array,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, RecordBatch, StringArray,
+    UInt32Array, new_null_array,
 };
-use arrow::compute::filter_record_batch;
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -149,18 +150,17 @@ impl StageLedger {
         self.ledger.entries().rejects.is_some()
     }
 
-    /// The rows of a batch that are kept; the others are entered with their reasons.
-    pub fn pass(&self, batch: &RecordBatch, drops: &[Option<Drop>]) -> Result<RecordBatch> {
+    /// The rows of a batch that are kept; the others, in ascending order, are entered with their reasons.
+    pub fn pass(&self, batch: &RecordBatch, drops: &[(usize, Drop)]) -> Result<RecordBatch> {
         let mut entries = self.ledger.entries();
         let Entries { summaries, rejects, unwanted, .. } = &mut *entries;
         let summary = &mut summaries[self.stage];
         summary.read += batch.num_rows() as u64;
-        let dropped = drops.iter().flatten().count();
-        summary.kept += (batch.num_rows() - dropped) as u64;
-        if dropped == 0 {
+        summary.kept += (batch.num_rows() - drops.len()) as u64;
+        if drops.is_empty() {
             return Ok(batch.clone());
         }
-        for drop in drops.iter().flatten() {
+        for (_, drop) in drops {
             summary.dropped.add(&drop.reason, 1);
             if let Some(similarity) = drop.similarity {
                 summary.similarities.resize(HUNDREDTHS, 0);
@@ -170,7 +170,10 @@ impl StageLedger {
         if let Some(rejects) = rejects {
             rejects.write(batch, summary.stage, drops)?;
         }
-        let kept: BooleanArray = drops.iter().map(|drop| Some(drop.is_none())).collect();
+        let mut kept = BooleanBufferBuilder::new(batch.num_rows());
+        kept.append_n(batch.num_rows(), true);
+        drops.iter().for_each(|(row, _)| kept.set_bit(*row, false));
+        let kept = BooleanArray::new(kept.finish(), None);
         let last = self.stage + 1 == summaries.len();
         match last && !unwanted.is_empty() {
             true => filter_record_batch(&without(batch, unwanted)?, &kept),
@@ -297,10 +300,10 @@ impl Rejects {
         Ok(Self { writer: Writer::create(options, &schema, history)?, rows, schema })
     }
 
-    fn write(&mut self, batch: &RecordBatch, stage: &str, drops: &[Option<Drop>]) -> Result<()> {
-        let dropped: BooleanArray = drops.iter().map(|drop| Some(drop.is_some())).collect();
-        let rows = filter_record_batch(batch, &dropped).map_err(failed)?;
-        let drops: Vec<&Drop> = drops.iter().flatten().collect();
+    fn write(&mut self, batch: &RecordBatch, stage: &str, drops: &[(usize, Drop)]) -> Result<()> {
+        let dropped = UInt32Array::from_iter_values(drops.iter().map(|(row, _)| *row as u32));
+        let rows = take_record_batch(batch, &dropped).map_err(failed)?;
+        let drops: Vec<&Drop> = drops.iter().map(|(_, drop)| drop).collect();
         let mut columns = unify::adapt(&rows, &self.rows, stage)?.columns().to_vec();
         let added: [ArrayRef; 4] = [
             Arc::new(StringArray::from(vec![stage; drops.len()])),

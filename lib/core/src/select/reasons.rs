@@ -51,7 +51,7 @@ impl Judge for Reasons {
         ABOUT.iter().filter(given).try_for_each(|name| text_column(schema, name))
     }
 
-    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<Option<Drop>>> {
+    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<(usize, Drop)>> {
         let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
         if let Some(warnings) = text("_warning") {
             // Two warnings about one row are two.
@@ -64,8 +64,8 @@ impl Judge for Reasons {
             let reason = rejects.filter(|r| r.is_valid(row)).map(|r| r.value(row).to_owned());
             let lacking = self.wanted.filter(|name| text(name).is_none_or(|t| t.is_null(row)));
             let reason = reason.or(lacking.map(|name| format!("no {name}")))?;
-            Some(Drop { reason, ..Drop::default() })
+            Some((row, Drop { reason, ..Drop::default() }))
         };
-        Ok((0..batch.num_rows()).map(judge).collect())
+        Ok((0..batch.num_rows()).filter_map(judge).collect())
     }
 }

@@ -15,8 +15,8 @@ pub trait Judge: Send {
     /// Checks that the columns it needs are there.
     fn check(&self, schema: &Schema) -> Result<()>;
 
-    /// For each row, why it is dropped; none: it is kept.
-    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<Option<Drop>>>;
+    /// The rows that are dropped, in ascending order, and why.
+    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<(usize, Drop)>>;
 }
 
 /// The stage that a judge makes.

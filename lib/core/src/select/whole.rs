@@ -152,9 +152,9 @@ fn replay<D: Decide + 'static>(
         let batch = batch?;
         let range = row..row + batch.num_rows();
         row = range.end;
-        let mut drops = vec![None; batch.num_rows()];
+        let mut drops = Vec::new();
         while let Some(next) = dropped.next_if(|dropped| (dropped.row as usize) < range.end) {
-            drops[next.row as usize - range.start] = Some(decide.why(&next));
+            drops.push((next.row as usize - range.start, decide.why(&next)));
         }
         let added = decide.columns(range)?;
         let first = schema.fields().len() - added.len();

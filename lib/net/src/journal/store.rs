@@ -1,126 +1,86 @@
-//! The journal's file: a SQLite database, written ahead of its main part and synced at every commit.
+//! What stands in the journal's file, and how it is written and read.
 //!
 //! - Rows stand in order of arrival and nothing in the file is sorted by fingerprint, so that a
 //!   commit costs the same however long the file is. Texts stand apart, so that opening the journal
 //!   reads little.
-//! - The version is in `user_version`. Our mark is in `application_id`: another program's database
-//!   is left as it is.
+//! - Every attempt is there before it is sent. One that has neither an answer nor an end was under
+//!   way when its run was killed.
 
-use std::fs::OpenOptions;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::ffi::ErrorCode;
-use rusqlite::{Connection, OpenFlags, Row, Statement, params};
-use seval_core::{Error, Kind, Result};
+use rusqlite::{Connection, Row, Statement, params};
+use seval_core::Result;
 
-use super::Record;
+use super::file::{self, damaged, trouble};
+use super::{Begin, Record};
 use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Fields, Fingerprint};
 
-/// "seva", which is how `file` and others tell the journal from other databases.
-const MARK: i64 = 0x7365_7661;
-
-/// The version of the tables below.
-const VERSION: i64 = 1;
-
-/// `at` is in milliseconds since 1970; `messages` a hash of the conversation; `checksum` of all that
-/// makes the answer.
-const TABLES: &str = "
-    CREATE TABLE answer (
-        id INTEGER PRIMARY KEY,
-        fingerprint BLOB NOT NULL,
-        outcome TEXT NOT NULL,
-        model TEXT NOT NULL,
-        address TEXT NOT NULL,
-        messages BLOB NOT NULL,
-        decoding TEXT NOT NULL,
-        sample INTEGER NOT NULL,
-        input_tokens INTEGER,
-        output_tokens INTEGER,
-        latency_ms INTEGER NOT NULL,
-        attempts INTEGER NOT NULL,
-        at INTEGER NOT NULL,
-        checksum INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE text (
-        id INTEGER PRIMARY KEY REFERENCES answer,
-        response TEXT,
-        reasoning TEXT,
-        finish_reason TEXT,
-        error TEXT
-    ) STRICT;";
+const INSERT_ATTEMPT: &str = "INSERT INTO attempt (fingerprint, model, at) VALUES (?1, ?2, ?3)";
 
 const INSERT_ANSWER: &str = "INSERT INTO answer (fingerprint, outcome, model, address, messages,
-    decoding, sample, input_tokens, output_tokens, latency_ms, attempts, at, checksum)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    decoding, sample, input_tokens, output_tokens, latency_ms, attempts, at, checksum, attempt,
+    cached_tokens, cache_write_tokens, reasoning_tokens, cost)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
-const INSERT_TEXT: &str = "INSERT INTO text (id, response, reasoning, finish_reason, error)
-    VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT_TEXT: &str = "INSERT INTO text (id, response, reasoning, finish_reason, error,
+    logprobs, served_model, system_fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-const READ: &str =
-    "SELECT outcome, response, reasoning, finish_reason, input_tokens, output_tokens,
-    error, latency_ms, attempts, checksum FROM answer JOIN text USING (id) WHERE id = ?1";
+const INSERT_ENDED: &str = "INSERT INTO ended (attempt, outcome, billed, input_tokens,
+    output_tokens, cost, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+const READ: &str = "SELECT outcome, checksum, response, reasoning, finish_reason, error,
+    input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, logprobs,
+    served_model, system_fingerprint, latency_ms, attempts
+    FROM answer JOIN text USING (id) WHERE id = ?1";
 
 /// An open journal file.
 pub struct Store {
     /// What it is called.
     pub place: String,
     connection: Connection,
+    /// Closed after the connection: to close any handle of a file gives up SQLite's locks on it.
+    _lock: Option<File>,
 }
 
 /// What is said to the file again and again, parsed once.
 pub struct Statements<'s> {
+    insert_attempt: Statement<'s>,
     insert_answer: Statement<'s>,
     insert_text: Statement<'s>,
+    insert_ended: Statement<'s>,
     read: Statement<'s>,
+}
+
+/// What one commit writes.
+pub struct Group<'g> {
+    /// Attempts that are about to be sent.
+    pub begins: &'g [Vec<Begin>],
+    /// Attempts that came to an end.
+    pub records: &'g [Vec<Record>],
+}
+
+/// Where a commit has put things.
+pub struct Written {
+    /// The number of the first attempt; the others follow.
+    pub first_attempt: i64,
+    /// The rows of the answers, for the records that are kept.
+    pub rows: Vec<Option<i64>>,
 }
 
 impl Store {
     /// Opens the file, or makes it.
     pub fn open(path: &Path) -> Result<Self> {
+        let (connection, lock) = file::open(path)?;
         let place = path.to_string_lossy().into_owned();
-        if place.is_empty() {
-            return Err(Error::usage("the journal", "its name is empty"));
-        }
-        let io = |error: io::Error| Error::io(&place, &error);
-        match std::fs::metadata(path) {
-            Ok(meta) if !meta.is_file() => {
-                let error = Error::usage(&place, "is not a file");
-                return Err(error.hint("name a file for the journal"));
-            }
-            // SQLite takes a file of one byte for an empty one.
-            Ok(meta) if (1..512).contains(&meta.len()) => return Err(foreign(&place)),
-            _ => {}
-        }
-        // Responses may be what nobody else should read.
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(io(error).hint("does the folder exist, and may you write there?"));
-            }
-            _ => {}
-        }
-        // Absolute, since SQLite has a meaning of its own for `:memory:`.
-        let path = std::path::absolute(path).map_err(io)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let result = Connection::open_with_flags(path, flags);
-        let connection = result.map_err(|error| trouble(&place, &error))?;
-        prepare(&place, &connection)?;
-        Ok(Self { place, connection })
+        Ok(Self { place, connection, _lock: Some(lock) })
     }
 
     /// A file that has no name and vanishes when it is closed.
     pub fn temporary(place: &str) -> Result<Self> {
-        let fresh = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open("")?;
-            connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
-            connection.execute_batch(TABLES)?;
-            Ok(connection)
-        };
-        let connection = fresh().map_err(|error| trouble("the temporary folder", &error))?;
-        Ok(Self { place: place.to_owned(), connection })
+        Ok(Self { place: place.to_owned(), connection: file::temporary()?, _lock: None })
     }
 
     /// Which answers there are, and where.
@@ -147,54 +107,85 @@ impl Store {
             self.connection.prepare(text).map_err(|error| trouble(&self.place, &error))
         };
         Ok(Statements {
+            insert_attempt: prepare(INSERT_ATTEMPT)?,
             insert_answer: prepare(INSERT_ANSWER)?,
             insert_text: prepare(INSERT_TEXT)?,
+            insert_ended: prepare(INSERT_ENDED)?,
             read: prepare(READ)?,
         })
     }
 
-    /// Writes all of them or none; they are on disk when this returns, in these rows.
-    pub fn write<'r>(
-        &self,
-        statements: &mut Statements<'_>,
-        records: impl Iterator<Item = &'r Record>,
-    ) -> Result<Vec<i64>> {
+    /// Writes all of a group or nothing; it is on disk when this returns.
+    pub fn write(&self, statements: &mut Statements<'_>, group: &Group<'_>) -> Result<Written> {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let at = i64::try_from(at).unwrap_or(i64::MAX);
-        let write = || -> rusqlite::Result<Vec<i64>> {
+        let mut write = || -> rusqlite::Result<Written> {
             // Without a commit it is rolled back when it is dropped.
             let transaction = self.connection.unchecked_transaction()?;
-            let mut rows = Vec::new();
-            for Record { asked, answer } in records {
-                statements.insert_answer.execute(params![
-                    asked.fingerprint.to_bytes(),
-                    answer.outcome.as_str(),
-                    asked.model,
-                    asked.address,
-                    asked.messages,
-                    asked.decoding,
-                    asked.sample,
-                    answer.usage.input_tokens,
-                    answer.usage.output_tokens,
-                    answer.latency_ms,
-                    answer.attempts,
-                    at,
-                    checksum(asked.fingerprint, answer),
-                ])?;
-                let row = self.connection.last_insert_rowid();
-                statements.insert_text.execute(params![
-                    row,
-                    answer.response,
-                    answer.reasoning,
-                    answer.finish_reason,
-                    answer.error,
-                ])?;
-                rows.push(row);
+            let mut written = Written { first_attempt: 0, rows: Vec::new() };
+            for begin in group.begins.iter().flatten() {
+                let values = params![begin.fingerprint.to_bytes(), &*begin.model, at];
+                statements.insert_attempt.execute(values)?;
+                if written.first_attempt == 0 {
+                    written.first_attempt = self.connection.last_insert_rowid();
+                }
+            }
+            for record in group.records.iter().flatten() {
+                written.rows.push(match record.is_kept() {
+                    true => Some(self.keep(statements, record, at)?),
+                    false => {
+                        statements.end(record)?;
+                        None
+                    }
+                });
             }
             transaction.commit()?;
-            Ok(rows)
+            Ok(written)
         };
         write().map_err(|error| trouble(&self.place, &error))
+    }
+
+    fn keep(
+        &self,
+        statements: &mut Statements<'_>,
+        record: &Record,
+        at: i64,
+    ) -> rusqlite::Result<i64> {
+        let Record { asked, answer, attempt, cost, .. } = record;
+        let usage = &answer.usage;
+        let logprobs = logprobs(answer);
+        statements.insert_answer.execute(params![
+            asked.fingerprint.to_bytes(),
+            answer.outcome.as_str(),
+            asked.model,
+            asked.address,
+            asked.messages,
+            asked.decoding,
+            asked.sample,
+            usage.input_tokens,
+            usage.output_tokens,
+            answer.latency_ms,
+            answer.attempts,
+            at,
+            checksum(asked.fingerprint, answer, logprobs.as_deref()),
+            attempt,
+            usage.cached_tokens,
+            usage.cache_write_tokens,
+            usage.reasoning_tokens,
+            cost,
+        ])?;
+        let row = self.connection.last_insert_rowid();
+        statements.insert_text.execute(params![
+            row,
+            answer.response,
+            answer.reasoning,
+            answer.finish_reason,
+            answer.error,
+            logprobs,
+            answer.served_model,
+            answer.system_fingerprint,
+        ])?;
+        Ok(row)
     }
 
     /// The answer in a row, which must be the answer to what was asked.
@@ -204,31 +195,15 @@ impl Store {
         fingerprint: Fingerprint,
         row: i64,
     ) -> Result<Answer> {
-        let read = |row: &Row<'_>| -> rusqlite::Result<(Option<Answer>, i64)> {
-            let outcome = Outcome::parse(&row.get::<_, String>(0)?);
-            let answer = outcome.map(|outcome| -> rusqlite::Result<Answer> {
-                Ok(Answer {
-                    response: row.get(1)?,
-                    reasoning: row.get(2)?,
-                    finish_reason: row.get(3)?,
-                    usage: Usage {
-                        input_tokens: row.get(4)?,
-                        output_tokens: row.get(5)?,
-                        ..Usage::default()
-                    },
-                    error: row.get(6)?,
-                    latency_ms: row.get(7)?,
-                    attempts: row.get(8)?,
-                    ..Answer::of(outcome)
-                })
-            });
-            Ok((answer.transpose()?, row.get(9)?))
-        };
-        let found = statements.read.query_row([row], read);
-        match found.map_err(|error| trouble(&self.place, &error))? {
-            (Some(answer), sum) if sum == checksum(fingerprint, &answer) => Ok(answer),
-            _ => Err(damaged(&self.place, row)),
-        }
+        let found = statements.read.query_row([row], |found| answer(found, fingerprint));
+        found
+            .map_err(|error| trouble(&self.place, &error))?
+            .ok_or_else(|| damaged(&self.place, row))
+    }
+
+    /// The database.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Puts everything into the one file.
@@ -237,99 +212,79 @@ impl Store {
     }
 }
 
-/// Takes the file for us alone, and sees that it is ours and can be written.
-fn prepare(place: &str, connection: &Connection) -> Result<()> {
-    let wrong = |error: rusqlite::Error| trouble(place, &error);
-    let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
-    // Whoever has it open has it for long: there is nothing to wait for.
-    connection.busy_timeout(Duration::ZERO).map_err(wrong)?;
-    // Nobody else may read either: so no second file is shared, and the journal may lie on a
-    // network's disk.
-    let alone = "PRAGMA locking_mode = EXCLUSIVE";
-    connection.query_row(alone, (), |_| Ok(())).map_err(wrong)?;
-    let mark = number("PRAGMA application_id").map_err(wrong)?;
-    let version = number("PRAGMA user_version").map_err(wrong)?;
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(wrong)?;
-    match (mark, version, tables) {
-        (0, 0, 0) | (MARK, VERSION, _) => {}
-        (MARK, newer, _) if newer > VERSION => {
-            let what = format!("is a journal of version {newer}, and this seval knows {VERSION}");
-            return Err(Error::usage(place, what).hint("use the newer seval, or another journal"));
-        }
-        _ => return Err(foreign(place)),
+impl Statements<'_> {
+    fn end(&mut self, record: &Record) -> rusqlite::Result<usize> {
+        let Record { answer, attempt, cost, billed, .. } = record;
+        self.insert_ended.execute(params![
+            attempt,
+            answer.outcome.as_str(),
+            *billed as i64,
+            answer.usage.input_tokens,
+            answer.usage.output_tokens,
+            cost,
+            answer.error,
+        ])
     }
-    let mode = "PRAGMA journal_mode = WAL";
-    let mode = connection.query_row(mode, (), |row| row.get::<_, String>(0)).map_err(wrong)?;
-    if mode != "wal" {
-        return Err(Error::world(place, format!("cannot be written safely (mode {mode})"))
-            .hint("keep the journal on a disk of this machine"));
-    }
-    // Written even where nothing changes: a journal that cannot be written must say so now.
-    let tables = if tables == 0 { TABLES } else { "" };
-    let sql = format!(
-        "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; {tables}
-         PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;"
-    );
-    connection.execute_batch(&sql).map_err(wrong)
+}
+
+/// The answer in a row of [`READ`]; none if it is not what was written.
+pub fn answer(row: &Row<'_>, fingerprint: Fingerprint) -> rusqlite::Result<Option<Answer>> {
+    let Some(outcome) = Outcome::parse(&row.get::<_, String>(0)?) else { return Ok(None) };
+    let logprobs: Option<String> = row.get(11)?;
+    let answer = Answer {
+        response: row.get(2)?,
+        reasoning: row.get(3)?,
+        finish_reason: row.get(4)?,
+        error: row.get(5)?,
+        usage: Usage {
+            input_tokens: row.get(6)?,
+            cached_tokens: row.get(7)?,
+            cache_write_tokens: row.get(8)?,
+            output_tokens: row.get(9)?,
+            reasoning_tokens: row.get(10)?,
+        },
+        logprobs: logprobs.as_deref().and_then(|json| serde_json::from_str(json).ok()),
+        served_model: row.get(12)?,
+        system_fingerprint: row.get(13)?,
+        latency_ms: row.get(14)?,
+        attempts: row.get(15)?,
+        ..Answer::of(outcome)
+    };
+    let sum = checksum(fingerprint, &answer, logprobs.as_deref());
+    Ok((sum == row.get::<_, i64>(1)?).then_some(answer))
+}
+
+fn logprobs(answer: &Answer) -> Option<String> {
+    answer.logprobs.as_ref().and_then(|logprobs| serde_json::to_string(logprobs).ok())
 }
 
 /// A hash of all that makes the answer: SQLite itself does not see a flipped bit in a text.
-fn checksum(fingerprint: Fingerprint, answer: &Answer) -> i64 {
+fn checksum(fingerprint: Fingerprint, answer: &Answer, logprobs: Option<&str>) -> i64 {
     let mut fields = Fields::default();
     fields.0.update(&fingerprint.to_bytes());
+    let usage = &answer.usage;
     fields
         .text(answer.outcome.as_str())
         .maybe_text(answer.response.as_deref())
         .maybe_text(answer.reasoning.as_deref())
         .maybe_text(answer.finish_reason.as_deref())
         .maybe_text(answer.error.as_deref())
-        .maybe_number(answer.usage.input_tokens)
-        .maybe_number(answer.usage.output_tokens)
+        .maybe_number(usage.input_tokens)
+        .maybe_number(usage.output_tokens)
         .number(answer.latency_ms)
         .number(answer.attempts);
-    fields.0.digest().cast_signed()
-}
-
-fn trouble(place: &str, error: &rusqlite::Error) -> Error {
-    let what = match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
-        other => other.to_string(),
-    };
-    let (kind, what, hint) = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => return foreign(place),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
-            Kind::World,
-            "another program has this journal open".to_owned(),
-            "wait for it to end, or give this run a journal of its own",
-        ),
-        Some(ErrorCode::DatabaseCorrupt) => {
-            (Kind::Data, format!("the journal is damaged: {what}"), DAMAGED)
+    // What version 2 added counts only where it is there, so that older answers keep their hash.
+    let numbers = [usage.cached_tokens, usage.cache_write_tokens, usage.reasoning_tokens];
+    let texts = [logprobs, answer.served_model.as_deref(), answer.system_fingerprint.as_deref()];
+    for (at, number) in (0..).zip(numbers) {
+        if let Some(number) = number {
+            fields.number(at).number(number);
         }
-        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => (
-            Kind::World,
-            format!("the journal cannot grow: {what}"),
-            "see to the disk and run again: what was answered before is kept",
-        ),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
-            Kind::World,
-            format!("the journal cannot be written: {what}"),
-            "may you write the file and its folder?",
-        ),
-        // A value of another type than we write.
-        None => (Kind::Data, format!("the journal is damaged: {what}"), DAMAGED),
-        Some(_) => (Kind::World, format!("the journal: {what}"), ""),
-    };
-    Error::new(kind, place, what).hint(hint)
-}
-
-const DAMAGED: &str = "put the file aside, and start another or go back to a copy";
-
-fn damaged(place: &str, row: i64) -> Error {
-    Error::data(place, format!("the journal is damaged: answer {row} is not what was written"))
-        .hint(DAMAGED)
-}
-
-fn foreign(place: &str) -> Error {
-    Error::usage(place, "is not a journal of seval")
-        .hint("name another file: this one is left as it is")
+    }
+    for (at, text) in (3..).zip(texts) {
+        if let Some(text) = text {
+            fields.number(at).text(text);
+        }
+    }
+    fields.0.digest().cast_signed()
 }

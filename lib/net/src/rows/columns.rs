@@ -1,12 +1,15 @@
 //! The columns of response rows.
 
 use super::Settings;
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Logprob};
+use crate::table;
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
+    StringBuilder, UInt32Array,
 };
 use arrow::compute::take;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use serde_json::json;
 use seval_core::contract::Contract;
 use seval_core::plain::with_columns;
 use seval_core::{Error, Result};
@@ -26,6 +29,10 @@ impl Layout {
         let added = contract.columns.iter().filter(|column| match column.name.as_str() {
             "latency_ms" | "attempts" => settings.timings,
             "sim_unsafe_rate" | "sim_unsafe" => simulated,
+            "replies" => input.index_of("messages").is_ok(),
+            "logprobs" => {
+                settings.variants.iter().any(|variant| variant.decoding.top_logprobs.is_some())
+            }
             _ => true,
         });
         let mut fields: Vec<_> = input.fields().iter().cloned().collect();
@@ -42,22 +49,24 @@ pub fn assemble(
     settings: &Settings,
     answers: &[Answer],
 ) -> Result<RecordBatch> {
-    let samples = usize::try_from(settings.samples).unwrap_or(1);
-    let variants = models.len() * samples;
+    let variants = settings.variants.len();
     let rows = UInt32Array::from_iter_values((0..answers.len()).map(|at| (at / variants) as u32));
     let mut columns = Vec::with_capacity(layout.schema.fields().len());
     for input in batch.columns() {
         columns.push(take(input, &rows, None).map_err(|error| Error::data("", error))?);
     }
-    let sample = |at: usize| (at % samples) as i64;
-    let decoding = |at: usize| settings.decoding_of(sample(at));
+    let variant = |at: usize| &settings.variants[at % variants];
+    let decoding = |at: usize| &variant(at).decoding;
     for field in layout.schema.fields().iter().skip(layout.input) {
         let column: ArrayRef = match field.name().as_str() {
             "model" => {
-                let name = |at: usize| models[at / samples % models.len()].as_str();
+                let name = |at: usize| models[variant(at).model].as_str();
                 Arc::new(StringArray::from_iter_values((0..answers.len()).map(name)))
             }
-            "sample" => Arc::new(Int64Array::from_iter_values((0..answers.len()).map(sample))),
+            "sample" => {
+                let sample = |at: usize| variant(at).sample;
+                Arc::new(Int64Array::from_iter_values((0..answers.len()).map(sample)))
+            }
             "temperature" => floats(answers, |at, _| decoding(at).temperature),
             "top_p" => floats(answers, |at, _| decoding(at).top_p),
             "top_k" => integers(answers, |at, _| decoding(at).top_k),
@@ -69,6 +78,13 @@ pub fn assemble(
             "finish_reason" => texts(answers, |answer| answer.finish_reason.as_deref()),
             "input_tokens" => integers(answers, |_, answer| answer.usage.input_tokens),
             "output_tokens" => integers(answers, |_, answer| answer.usage.output_tokens),
+            "cached_tokens" => integers(answers, |_, answer| answer.usage.cached_tokens),
+            "reasoning_tokens" => integers(answers, |_, answer| answer.usage.reasoning_tokens),
+            "cost" => floats(answers, |_, answer| answer.cost),
+            "served_model" => texts(answers, |answer| answer.served_model.as_deref()),
+            "system_fingerprint" => texts(answers, |answer| answer.system_fingerprint.as_deref()),
+            "logprobs" => logprobs(answers, field)?,
+            "replies" => replies(answers),
             "error" => texts(answers, |answer| answer.error.as_deref()),
             "latency_ms" => integers(answers, |_, answer| Some(answer.latency_ms)),
             "attempts" => integers(answers, |_, answer| Some(answer.attempts)),
@@ -103,4 +119,30 @@ fn floats(answers: &[Answer], of: impl Fn(usize, &Answer) -> Option<f64>) -> Arr
     Arc::new(
         answers.iter().enumerate().map(|(at, answer)| of(at, answer)).collect::<Float64Array>(),
     )
+}
+
+/// Answers to earlier turns; null where there was none.
+fn replies(answers: &[Answer]) -> ArrayRef {
+    let mut cells = ListBuilder::new(StringBuilder::new());
+    for answer in answers {
+        answer.replies.iter().for_each(|reply| cells.values().append_value(reply));
+        cells.append(!answer.replies.is_empty());
+    }
+    Arc::new(cells.finish())
+}
+
+/// Tokens with their log probabilities, and the likeliest at the place of each.
+fn logprobs(answers: &[Answer], field: &Field) -> Result<ArrayRef> {
+    let rows = answers.iter().map(|answer| {
+        let Some(tokens) = &answer.logprobs else { return json!({"logprobs": null}) };
+        let top = |(token, logprob): &(String, f64)| json!({"token": token, "logprob": logprob});
+        let token = |token: &Logprob| {
+            let likeliest: Vec<_> = token.top.iter().map(top).collect();
+            json!({"token": token.token, "logprob": token.logprob, "top": likeliest})
+        };
+        json!({"logprobs": tokens.iter().map(token).collect::<Vec<_>>()})
+    });
+    let schema = Arc::new(Schema::new(vec![field.clone()]));
+    let batch = table::batch(&schema, &rows.collect::<Vec<_>>())?;
+    Ok(batch.column(0).clone())
 }

@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 use seval_core::{Error, Result, Rows};
 use seval_net::batch::{Replies, Requests};
 use seval_net::rows::{Settings, query};
-use seval_net::{Answer, Decoding, Journal, Limits, Model, Outcome, Request, ask};
+use seval_net::{Answer, Decoding, Known, Model, Outcome, Request, ask};
 
 use crate::server::{Server, question, says};
-use crate::{connection, request};
+use crate::{connection, limits, request};
 
 /// The lines of the requests to model `m`.
 fn emitted(requests: &[Request]) -> Vec<Value> {
     let model = Model::named("m").unwrap();
-    let mut file = Requests::new(Vec::new());
-    requests.iter().for_each(|request| file.write(&model, request).unwrap());
-    let text = String::from_utf8(file.into_inner()).unwrap();
+    let mut lines = Vec::new();
+    let mut file = Requests::default();
+    requests.iter().for_each(|request| file.write(&model, request, &mut lines).unwrap());
+    let text = String::from_utf8(lines).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -45,13 +46,17 @@ fn answers(lines: &[String], requests: &[Request]) -> Result<(Vec<Answer>, u64)>
     })
 }
 
+/// What the replies have.
+fn from_file(replies: &Replies) -> Known {
+    Known { journal: None, replies: Some(replies.journal()) }
+}
+
 fn from(file: &str, requests: &[Request]) -> Result<(Vec<Answer>, u64)> {
     let replies = Replies::read(&[file.to_owned()])?;
     let models = vec![Model::named("m").unwrap()];
     let owned = requests.to_vec();
     let requests = owned.into_iter().map(Ok);
-    let answers: Result<_> =
-        ask(models, Limits::default(), Some(replies.journal()), requests).collect();
+    let answers: Result<_> = ask(models, limits(64), from_file(&replies), requests).collect();
     Ok((answers?, replies.unasked()))
 }
 
@@ -63,7 +68,7 @@ fn a_request_in_a_file_is_the_one_that_would_be_sent() {
     request.decoding.max_tokens = Some(9);
     let models = Model::open("m", &connection(&server)).unwrap();
     let once = std::iter::once(Ok(request.clone()));
-    assert_eq!(ask(models, Limits::default(), None, once).count(), 1);
+    assert_eq!(ask(models, limits(64), Known::default(), once).count(), 1);
     let mut lines = emitted(&[request]);
     let line = lines[0].as_object_mut().unwrap();
     assert_eq!(line.keys().collect::<Vec<_>>(), ["custom_id", "method", "url", "body"]);
@@ -75,13 +80,13 @@ fn a_request_in_a_file_is_the_one_that_would_be_sent() {
 #[test]
 fn what_is_asked_twice_is_written_once() {
     let model = Model::named("m").unwrap();
-    let mut file = Requests::new(Vec::new());
+    let mut file = Requests::default();
     for n in [0, 1, 0, 0] {
-        file.write(&model, &request(n)).unwrap();
+        file.write(&model, &request(n), &mut Vec::new()).unwrap();
     }
     assert_eq!((file.written(), file.repeated()), (2, 2));
     let sample = Request { sample: 1, ..request(0) };
-    file.write(&model, &sample).unwrap();
+    file.write(&model, &sample, &mut Vec::new()).unwrap();
     assert_eq!(file.written(), 3);
 }
 
@@ -90,7 +95,7 @@ fn replies_in_any_order_are_the_answers_that_a_server_gives() {
     let server = Server::start(|_, seen| says(&format!("to {}", question(seen))));
     let requests: Vec<_> = (0..700).map(request).collect();
     let models = Model::open("m", &connection(&server)).unwrap();
-    let live = ask(models, Limits::default(), None, requests.clone().into_iter().map(Ok));
+    let live = ask(models, limits(64), Known::default(), requests.clone().into_iter().map(Ok));
     let live = live.map(|answer| Answer { latency_ms: 0, ..answer.unwrap() }).collect::<Vec<_>>();
 
     let mut lines: Vec<String> = emitted(&requests)
@@ -118,17 +123,17 @@ fn replies_in_any_order_are_the_answers_that_a_server_gives() {
 #[test]
 fn rows_from_replies_are_the_rows_of_a_server() {
     let server = Server::start(|_, seen| says(&format!("to {}", question(seen))));
-    let settings = Settings { samples: 2, decoding: Decoding::default(), timings: false };
-    let rows = |models: Vec<Model>, journal: Option<Journal>| {
+    let settings = Settings::new(vec![vec![Decoding::default()]], 2, false);
+    let rows = |models: Vec<Model>, known: Known| {
         let prompts: ArrayRef =
             Arc::new(StringArray::from_iter_values((0..30).map(|n| format!("q{n}"))));
         let batch = RecordBatch::try_from_iter([("prompt", prompts)]).unwrap();
         let (schema, batches) = (batch.schema(), Box::new(std::iter::once(Ok(batch))));
         let rows = Rows { schema, batches, history: Vec::new() };
-        let (rows, _) = query(rows, models, Limits::default(), journal, settings.clone()).unwrap();
+        let rows = query(rows, models, limits(64), known, settings.clone()).unwrap().into_rows();
         rows.batches.map(Result::unwrap).collect::<Vec<_>>()
     };
-    let live = rows(Model::open("m", &connection(&server)).unwrap(), None);
+    let live = rows(Model::open("m", &connection(&server)).unwrap(), Known::default());
     let requests =
         (0..60).map(|n| Request { sample: n % 2, ..request(n as usize / 2) }).collect::<Vec<_>>();
     let lines = emitted(&requests).into_iter().rev().map(|line| {
@@ -138,7 +143,7 @@ fn rows_from_replies_are_the_rows_of_a_server() {
     let mut file = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
     file.write_all(lines.collect::<Vec<_>>().join("\n").as_bytes()).unwrap();
     let replies = Replies::read(&[file.path().to_str().unwrap().to_owned()]).unwrap();
-    assert_eq!(rows(vec![Model::named("m").unwrap()], Some(replies.journal())), live);
+    assert_eq!(rows(vec![Model::named("m").unwrap()], from_file(&replies)), live);
     assert_eq!((live[0].num_rows(), replies.unasked()), (60, 0));
 }
 
@@ -234,6 +239,6 @@ fn a_model_that_is_only_named_cannot_be_asked() {
     assert!(Model::named("sim:cautious").is_err() && Model::named("").is_err());
     let models = vec![Model::named("m").unwrap()];
     let once = std::iter::once(Ok(request(0)));
-    let error = ask(models, Limits::default(), None, once).next().unwrap().unwrap_err();
+    let error = ask(models, limits(64), Known::default(), once).next().unwrap().unwrap_err();
     assert_eq!(error.to_string().split(';').next(), Some("model m: no address to ask it at"));
 }

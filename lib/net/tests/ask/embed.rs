@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use seval_core::{Error, Kind, Result};
 use seval_net::embed::{Embedder, embed};
-use seval_net::{Connection, Journal, Limits, Message, Model, Request, ask};
+use seval_net::{Connection, Journal, Message, Model, Request, ask};
 
 use crate::server::{Act, Seen, Server, error, reply, says};
-use crate::{connection, request};
+use crate::{connection, limits, request};
 
 /// All that comes for these texts.
 fn vectors(connection: &Connection, texts: &[String]) -> Vec<Result<Vec<f32>>> {
@@ -24,7 +24,7 @@ fn kept(
     let embedder = Embedder::open("m", connection).unwrap();
     let texts = texts.to_vec();
     let texts = texts.into_iter().map(Ok);
-    embed(embedder, Limits { max_connections: 4 }, journal, texts).collect()
+    embed(embedder, limits(4), journal, texts).collect()
 }
 
 fn texts(count: usize) -> Vec<String> {
@@ -71,7 +71,7 @@ fn sends_the_texts_to_the_embeddings_api() {
     let embedder = Embedder::open("openai:org/m", &whole).unwrap();
     assert_eq!(embedder.name(), "org/m");
     let two = texts(2).into_iter().map(Ok);
-    let all: Vec<_> = embed(embedder, Limits::default(), None, two).map(Result::unwrap).collect();
+    let all: Vec<_> = embed(embedder, limits(64), None, two).map(Result::unwrap).collect();
     assert_eq!(all, [vector("t0"), vector("t1")]);
     let seen = &server.seen()[0];
     let expected = r#"{"model":"org/m","input":["t0","t1"],"encoding_format":"float"}"#;
@@ -234,7 +234,7 @@ fn no_answer_to_a_conversation(path: &Path, server: &Server) {
     let model = Model::open("m", &connection(server)).unwrap();
     let journal = Journal::open(path).unwrap();
     let once = std::iter::once(Ok(question));
-    let answer = ask(model, Limits::default(), Some(journal.clone()), once).next();
+    let answer = ask(model, limits(64), crate::kept(&journal), once).next();
     assert_eq!(answer.unwrap().unwrap().response.as_deref(), Some("yes"));
     assert_eq!(journal.reused(), 0);
 }
@@ -257,7 +257,7 @@ fn an_error_of_the_texts_is_the_end() {
     let server = Server::start(|_, seen| backwards(seen));
     let embedder = Embedder::open("m", &connection(&server)).unwrap();
     let broken = [Ok("t0".to_owned()), Err(Error::data("rows.parquet", "broken"))];
-    let all: Vec<_> = embed(embedder, Limits::default(), None, broken.into_iter()).collect();
+    let all: Vec<_> = embed(embedder, limits(64), None, broken.into_iter()).collect();
     assert_eq!((all.len(), server.count()), (1, 0));
     assert_eq!(all[0].as_ref().unwrap_err().to_string(), "rows.parquet: broken");
 }

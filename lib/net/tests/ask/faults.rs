@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use seval_net::{Connection, Decoding, Limits, Model, Outcome, Request, ask};
+use seval_net::{Connection, Decoding, Known, Model, Outcome, Request, ask};
 
 use crate::server::{Act, Server, error, error_with, question, reply, says};
-use crate::{answer, connection, outcome, request};
+use crate::{answer, answer_after, connection, limits, outcome, request};
 
 #[test]
 fn sends_what_is_set_and_nothing_else() {
@@ -17,7 +17,7 @@ fn sends_what_is_set_and_nothing_else() {
         [Decoding::default(), set, all].map(|decoding| Ok(Request { decoding, ..request(0) }));
     let models = Model::open("openai:org/m", &connection).unwrap();
     assert_eq!(models[0].name, "org/m");
-    let answers = ask(models, Limits { max_connections: 1 }, None, requests.into_iter());
+    let answers = ask(models, limits(1), Known::default(), requests.into_iter());
     assert_eq!(answers.map(|answer| answer.unwrap().attempts).sum::<i64>(), 3);
     let bodies: Vec<String> = server.seen().iter().map(|seen| seen.body.to_string()).collect();
     let common = r#""model":"org/m","messages":[{"role":"user","content":"q0"}]"#;
@@ -46,7 +46,7 @@ fn tries_again_what_may_pass() {
 #[test]
 fn gives_up_after_the_last_attempt() {
     let server = Server::start(|_, _| error(503, "overloaded"));
-    let answer = answer(&Connection { max_retries: 2, ..connection(&server) });
+    let answer = answer_after(&connection(&server), 2);
     assert_eq!((answer.outcome, answer.attempts, server.count()), (Outcome::Failed, 3, 3));
     let error = answer.error.unwrap();
     assert_eq!(error, "given up after 3 attempts: HTTP 503 Service Unavailable: overloaded");
@@ -97,13 +97,12 @@ fn the_wait_that_one_request_is_asked_for_holds_all_back() {
         _ => says("yes"),
     });
     // The first request never gets through; the second must not be sent into its wait.
-    let connection = Connection { max_retries: 1, ..connection(&server) };
-    let models = Model::open("m", &connection).unwrap();
+    let models = Model::open("m", &connection(&server)).unwrap();
     let requests = (0..2).map(|n| {
         std::thread::sleep(Duration::from_millis(100 * n as u64));
         Ok(request(n))
     });
-    let answers = ask(models, Limits { max_connections: 8 }, None, requests);
+    let answers = ask(models, limits(8), Known::default(), requests);
     let outcomes: Vec<_> = answers.map(|answer| answer.unwrap().outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Answered]);
     let seen = server.seen();
@@ -131,7 +130,7 @@ fn connections_that_break_are_tried_again() {
     assert_eq!((whole.outcome, whole.attempts), (Outcome::Answered, 3));
 
     let server = Server::start(|_, _| Act::CutShort);
-    let cut = answer(&Connection { max_retries: 1, ..connection(&server) });
+    let cut = answer(&connection(&server));
     assert_eq!((cut.outcome, cut.attempts, cut.response), (Outcome::Failed, 2, None));
     let error = cut.error.unwrap();
     assert!(error.starts_with("given up after 2 attempts: the connection was lost: "), "{error}");
@@ -193,7 +192,7 @@ fn filters_are_an_outcome_of_their_own() {
         ),
         _ => refused(400, r#"{"error":{"code":"bad","message":"content_filter is no parameter"}}"#),
     });
-    let answers = outcome(&connection(&server), 7);
+    let answers = outcome(&connection(&server), limits(1), 7);
     for (n, answer) in answers.into_iter().enumerate() {
         let answer = answer.unwrap();
         let expected = if n < 6 { Outcome::Filtered } else { Outcome::Failed };
@@ -221,7 +220,7 @@ fn an_error_with_a_good_status_is_an_error() {
         1 => reply(serde_json::json!({"error": "broken"})),
         _ => says("yes"),
     });
-    let answers = outcome(&connection(&server), 1);
+    let answers = outcome(&connection(&server), limits(1), 1);
     let answer = answers[0].as_ref().unwrap();
     assert_eq!((answer.outcome, answer.attempts), (Outcome::Failed, 2));
     assert_eq!(answer.error.as_deref(), Some("HTTP 200 OK: broken"));

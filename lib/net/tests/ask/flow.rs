@@ -6,10 +6,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use seval_core::{Error, Kind};
-use seval_net::{Limits, Model, Outcome, Request, ask};
+use seval_net::{Known, Model, Outcome, Request, ask};
 
 use crate::server::{Act, Server, question, says};
-use crate::{connection, request};
+use crate::{connection, limits, request};
 
 #[test]
 fn answers_come_in_the_order_of_the_requests() {
@@ -22,8 +22,8 @@ fn answers_come_in_the_order_of_the_requests() {
         says(&format!("to {}", question(seen)))
     });
     let models = Model::open("m", &connection(&server)).unwrap();
-    let limits = Limits { max_connections: 16 };
-    let answers = ask(models, limits, None, (0..400).map(|n| Ok(request(n))));
+    let limits = limits(16);
+    let answers = ask(models, limits, Known::default(), (0..400).map(|n| Ok(request(n))));
     for (n, answer) in answers.map(Result::unwrap).enumerate() {
         assert_eq!(answer.response, Some(format!("to q{n}")));
     }
@@ -39,8 +39,7 @@ fn one_slow_answer_does_not_idle_the_others() {
         _ => says("quick"),
     });
     let models = Model::open("m", &connection(&server)).unwrap();
-    let mut answers =
-        ask(models, Limits { max_connections: 2 }, None, (0..60).map(|n| Ok(request(n))));
+    let mut answers = ask(models, limits(2), Known::default(), (0..60).map(|n| Ok(request(n))));
     assert_eq!(answers.next().unwrap().unwrap().response.as_deref(), Some("slow"));
     assert_eq!(server.count(), 60);
     assert_eq!(answers.count(), 59);
@@ -53,8 +52,7 @@ fn answers_are_read_while_the_caller_is_slow_to_take_them() {
     let mut connection = connection(&server);
     connection.attempt_timeout = Duration::from_millis(800);
     let models = Model::open("m", &connection).unwrap();
-    let mut answers =
-        ask(models, Limits { max_connections: 64 }, None, (0..64).map(|n| Ok(request(n))));
+    let mut answers = ask(models, limits(64), Known::default(), (0..64).map(|n| Ok(request(n))));
     let first = answers.next().unwrap().unwrap();
     sleep(Duration::from_millis(1000));
     assert!(
@@ -73,7 +71,7 @@ fn an_error_among_the_requests_ends_the_run_after_the_answers_before_it() {
             5 => Err(Error::data("rows.parquet", "broken")),
             _ => Ok(request(n)),
         });
-        let answers: Vec<_> = ask(models, Limits::default(), None, requests).collect();
+        let answers: Vec<_> = ask(models, limits(64), Known::default(), requests).collect();
         assert_eq!(answers.len(), 6, "{spec}");
         assert!(answers[..5].iter().all(Result::is_ok), "{spec}");
         assert_eq!(answers[5].as_ref().unwrap_err().to_string(), "rows.parquet: broken");
@@ -88,7 +86,7 @@ fn a_reader_that_dies_is_not_the_end_of_the_input() {
         3 => panic!("on purpose"),
         _ => Ok(request(n)),
     });
-    let error = ask(models, Limits::default(), None, requests).find_map(Result::err).unwrap();
+    let error = ask(models, limits(64), Known::default(), requests).find_map(Result::err).unwrap();
     assert!(
         error.to_string().contains("the reader of the requests ended without a word"),
         "{error}"
@@ -99,8 +97,8 @@ fn a_reader_that_dies_is_not_the_end_of_the_input() {
 fn no_requests_no_answers() {
     let server = Server::start(|_, _| says("yes"));
     let models = Model::open("m", &connection(&server)).unwrap();
-    assert_eq!(ask(models, Limits::default(), None, std::iter::empty()).count(), 0);
-    assert_eq!(ask(Vec::new(), Limits::default(), None, std::iter::empty()).count(), 0);
+    assert_eq!(ask(models, limits(64), Known::default(), std::iter::empty()).count(), 0);
+    assert_eq!(ask(Vec::new(), limits(64), Known::default(), std::iter::empty()).count(), 0);
 }
 
 /// Says when it is dropped.
@@ -122,7 +120,7 @@ fn dropping_the_answers_stops_everything() {
         let _still_here = &guard;
         Ok(request(n))
     });
-    let mut answers = ask(models, Limits { max_connections: 4 }, None, requests);
+    let mut answers = ask(models, limits(4), Known::default(), requests);
     assert!(answers.by_ref().take(5).all(|answer| answer.is_ok()));
     drop(answers);
     let began = Instant::now();
@@ -149,11 +147,11 @@ fn nothing_is_read_far_ahead() {
     };
     let server = Server::start(|_, _| says("yes"));
     let models = Model::open("sim:", &connection(&server)).unwrap();
-    assert_eq!(ask(models, Limits::default(), None, endless()).take(7).count(), 7);
+    assert_eq!(ask(models, limits(64), Known::default(), endless()).take(7).count(), 7);
     assert_eq!(read.swap(0, SeqCst), 7);
 
     let models = Model::open("m", &connection(&server)).unwrap();
-    let mut answers = ask(models, Limits { max_connections: 2 }, None, endless());
+    let mut answers = ask(models, limits(2), Known::default(), endless());
     assert!(answers.next().unwrap().is_ok());
     sleep(Duration::from_millis(300));
     let ahead = read.load(SeqCst);
@@ -167,7 +165,7 @@ fn simulated_and_real_models_in_one_run() {
     models.extend(Model::open("sim:cautious", &connection(&server)).unwrap());
     let requests = (0..40).map(|n| Ok(Request { model: n % 2, ..request(n) }));
     let answers: Vec<_> =
-        ask(models, Limits::default(), None, requests).map(Result::unwrap).collect();
+        ask(models, limits(64), Known::default(), requests).map(Result::unwrap).collect();
     for (n, answer) in answers.iter().enumerate() {
         assert_eq!(answer.truth.is_some(), n % 2 == 1);
     }
@@ -180,7 +178,8 @@ fn a_request_to_a_model_that_is_not_there_is_an_error() {
     for spec in ["m", "sim:"] {
         let models = Model::open(spec, &connection(&server)).unwrap();
         let requests = std::iter::once(Ok(Request { model: 7, ..request(0) }));
-        let error = ask(models, Limits::default(), None, requests).next().unwrap().unwrap_err();
+        let error =
+            ask(models, limits(64), Known::default(), requests).next().unwrap().unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
     }
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seval_core::{Kind, Result};
-use seval_net::{Answer, Connection, Journal, Limits, Message, Model, Outcome, Request, ask};
+use seval_net::{Answer, Connection, Journal, Message, Model, Outcome, Request, ask};
 use tempfile::TempDir;
 
 use crate::server::{Act, Seen, Server, error, question, reply, says};
-use crate::{connection, request};
+use crate::{connection, kept, limits, request};
 
 /// A folder and the journal's path in it.
 fn place() -> (TempDir, PathBuf) {
@@ -22,7 +22,7 @@ fn run(path: &Path, connection: &Connection, requests: Vec<Request>) -> (Vec<Ans
     let models = Model::open("m", connection).unwrap();
     let journal = Journal::open(path).unwrap();
     let requests = requests.into_iter().map(Ok);
-    let answers = ask(models, Limits { max_connections: 8 }, Some(journal.clone()), requests);
+    let answers = ask(models, limits(8), kept(&journal), requests);
     let answers = answers.map(Result::unwrap).collect();
     journal.close().unwrap();
     (answers, journal.reused())
@@ -109,7 +109,7 @@ fn what_is_sent_differently_is_asked() {
     // What a model does not see, and how it is reached, make no other question.
     let unseen = edit(&|request| request.traits.prompt_id = "p".into());
     let patient = Connection {
-        max_retries: 0,
+        attempt_timeout: Duration::from_secs(7),
         api_key: Some("another".to_owned().into()),
         base_url: Some(format!("{}/?key=7", server.url)),
         ..connection(&server)
@@ -121,7 +121,7 @@ fn what_is_sent_differently_is_asked() {
     let journal = Journal::open(&path).unwrap();
     let models = Model::open("n", &connection(&server)).unwrap();
     let once = std::iter::once(Ok(request(0)));
-    assert_eq!(ask(models, Limits::default(), Some(journal.clone()), once).count(), 1);
+    assert_eq!(ask(models, limits(64), kept(&journal), once).count(), 1);
     assert_eq!((journal.reused(), journal.answers()), (0, others.len() + 2));
 }
 
@@ -146,8 +146,8 @@ fn an_answer_is_on_disk_before_it_is_given() {
     let models = Model::open("m", &connection(&server)).unwrap();
     let journal = Journal::open(&path).unwrap();
     let requests = (0..60).map(|n| Ok(request(n)));
-    let limits = Limits { max_connections: 4 };
-    let mut answers = ask(models, limits, Some(journal.clone()), requests);
+    let limits = limits(4);
+    let mut answers = ask(models, limits, kept(&journal), requests);
     for taken in 1..=60 {
         assert!(answers.next().unwrap().is_ok());
         if taken % 7 == 1 {
@@ -219,7 +219,7 @@ fn a_damaged_journal_is_an_error_and_no_answer() {
         let models = Model::open("m", &connection(&server)).unwrap();
         let journal = Journal::open(&path)?;
         let requests = requests(200).into_iter().map(Ok);
-        let answers = ask(models, Limits::default(), Some(journal.clone()), requests).collect();
+        let answers = ask(models, limits(64), kept(&journal), requests).collect();
         let _ = journal.close();
         answers
     };

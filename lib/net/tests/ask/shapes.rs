@@ -5,13 +5,14 @@ use serde_json::json;
 use seval_net::{Answer, Outcome};
 
 use crate::server::{Act, Server};
-use crate::{connection, outcome};
+use crate::{connection, limits, outcome};
 
 /// The answers that these bodies come to.
 fn read(bodies: Vec<Vec<u8>>) -> Vec<Answer> {
     let count = bodies.len();
     let server = Server::start(move |n, _| Act::Reply(200, Vec::new(), bodies[n].clone()));
-    let answers = outcome(&connection(&server), count).into_iter().map(Result::unwrap).collect();
+    let answers =
+        outcome(&connection(&server), limits(1), count).into_iter().map(Result::unwrap).collect();
     assert_eq!(server.count(), count);
     answers
 }

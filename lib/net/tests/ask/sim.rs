@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use seval_core::Kind;
-use seval_net::{Answer, Connection, Decoding, Limits, MARK, Model, Outcome, Request, Traits, ask};
+use seval_net::{Answer, Connection, Decoding, Known, MARK, Model, Outcome, Request, Traits, ask};
 
-use crate::request;
+use crate::{limits, request};
 
 fn simulate(spec: &str, requests: Vec<Request>) -> Vec<Answer> {
     let models = Model::open(spec, &Connection::default()).unwrap();
-    ask(models, Limits::default(), None, requests.into_iter().map(Ok)).map(Result::unwrap).collect()
+    ask(models, limits(64), Known::default(), requests.into_iter().map(Ok))
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn with(n: usize, change: impl Fn(&mut Traits)) -> Request {

@@ -3,13 +3,18 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use seval_core::Kind;
-use seval_net::{Connection, Limits, Model, Outcome, ask};
+use seval_core::{Error, Kind};
+use seval_net::{Connection, Known, Limits, Model, Outcome, ask};
 
 use crate::server::{Act, Server, error, nowhere, question, says};
-use crate::{answer, connection, outcome, request};
+use crate::{answer, connection, limits, outcome, request};
 
 const KEY: &str = "sk-CANARY/1+\"7";
+
+/// The error that a run of so many requests ends with.
+fn last_error(connection: &Connection, limits: Limits, count: usize) -> Error {
+    outcome(connection, limits, count).pop().unwrap().unwrap_err()
+}
 
 #[test]
 fn a_bad_key_ends_the_run() {
@@ -19,7 +24,7 @@ fn a_bad_key_ends_the_run() {
     });
     let models = Model::open("m", &connection(&server)).unwrap();
     let requests = (0..10_000).map(|n| Ok(request(n)));
-    let mut answers = ask(models, Limits { max_connections: 4 }, None, requests);
+    let mut answers = ask(models, limits(4), Known::default(), requests);
     assert!(answers.next().unwrap().is_ok());
     assert!(answers.next().unwrap().is_ok());
     let error = answers.find_map(Result::err).unwrap();
@@ -36,20 +41,20 @@ fn a_bad_key_ends_the_run() {
 fn a_used_up_account_ends_the_run_without_waiting() {
     let body = r#"{"error":{"code":"insufficient_quota","message":"pay first"}}"#;
     let server = Server::start(move |_, _| Act::Reply(429, Vec::new(), body.as_bytes().to_vec()));
-    let error = outcome(&connection(&server), 3).remove(0).unwrap_err();
+    let error = last_error(&connection(&server), limits(1), 3);
     assert_eq!((error.kind, server.count()), (Kind::World, 1));
 }
 
 #[test]
 fn forbidden_ends_the_run_unless_the_key_is_known_to_be_good() {
     let server = Server::start(|_, _| error(403, "not yours"));
-    let error = outcome(&connection(&server), 3).remove(0).unwrap_err();
+    let error = last_error(&connection(&server), limits(1), 3);
     assert!(error.to_string().starts_with("model m: HTTP 403 Forbidden: not yours; "), "{error}");
 
     // A single prompt may be turned away by a firewall that dislikes its words.
     let server =
         Server::start(|n, _| if n == 1 { self::error(403, "odd words") } else { says("yes") });
-    let outcomes: Vec<_> = outcome(&connection(&server), 3)
+    let outcomes: Vec<_> = outcome(&connection(&server), limits(1), 3)
         .into_iter()
         .map(|answer| answer.unwrap().outcome)
         .collect();
@@ -59,23 +64,22 @@ fn forbidden_ends_the_run_unless_the_key_is_known_to_be_good() {
 #[test]
 fn a_model_that_is_not_there_ends_the_run_at_the_third_request() {
     let server = Server::start(|_, _| error(404, "no model m"));
-    let answers = outcome(&connection(&server), 9);
-    assert_eq!((answers.len(), server.count()), (3, 3));
-    let error = answers[2].as_ref().unwrap_err().to_string();
+    let answers = outcome(&connection(&server), limits(1), 9);
+    assert_eq!((answers.len(), server.count()), (4, 3));
+    let error = answers[3].as_ref().unwrap_err().to_string();
     assert!(error.contains("HTTP 404 Not Found: no model m (at http://127.0.0.1:"), "{error}");
 }
 
 #[test]
 fn where_nothing_listens_the_run_ends_at_the_third_request() {
     let server = nowhere();
-    let connection = Connection { max_retries: 1, ..connection(&server) };
-    let answers = outcome(&connection, 9);
-    assert_eq!(answers.len(), 3);
+    let answers = outcome(&connection(&server), Limits { max_retries: 1, ..limits(1) }, 9);
+    assert_eq!(answers.len(), 4);
     let row = answers[0].as_ref().unwrap();
     assert_eq!((row.outcome, row.attempts), (Outcome::Failed, 2));
     let cause = row.error.as_deref().unwrap();
     assert!(cause.starts_with("given up after 2 attempts: cannot connect: "), "{cause}");
-    let error = answers[2].as_ref().unwrap_err();
+    let error = answers[3].as_ref().unwrap_err();
     assert_eq!(error.kind, Kind::World);
     let error = error.to_string();
     assert!(error.starts_with("model m: nothing listens at http://127.0.0.1:"), "{error}");
@@ -89,7 +93,7 @@ fn the_end_of_a_run_cuts_waits_short() {
         _ => error(401, "bad key"),
     });
     // The second request is under way before the first is told to wait.
-    let script = Connection { max_retries: 1, ..connection(&server) };
+    let script = connection(&server);
     let models = [Model::open("a", &script).unwrap(), Model::open("b", &script).unwrap()].concat();
     let requests = (0..2).map(|n| {
         sleep(Duration::from_millis(100 * n as u64));
@@ -98,7 +102,7 @@ fn the_end_of_a_run_cuts_waits_short() {
         Ok(request)
     });
     let began = std::time::Instant::now();
-    let error = ask(models, Limits::default(), None, requests).find_map(Result::err).unwrap();
+    let error = ask(models, limits(64), Known::default(), requests).find_map(Result::err).unwrap();
     assert!(error.to_string().starts_with("model b: HTTP 401"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -123,8 +127,8 @@ fn the_key_is_in_no_error() {
                 Act::Reply(status, Vec::new(), echo.into_bytes())
             });
             let key = Some(KEY.into());
-            let connection = Connection { api_key: key, max_retries: 1, ..connection(&server) };
-            for result in outcome(&connection, 4) {
+            let connection = Connection { api_key: key, ..connection(&server) };
+            for result in outcome(&connection, Limits { max_retries: 1, ..limits(1) }, 4) {
                 let error = match result {
                     Ok(answer) => format!("{answer:?}"),
                     Err(error) => format!("{error} {error:?}"),
@@ -146,7 +150,7 @@ fn no_part_of_the_key_is_left_where_an_error_is_cut() {
         Act::Reply([400, 200][n % 2], Vec::new(), echo.into_bytes())
     });
     let connection = Connection { api_key: Some(KEY.into()), ..connection(&server) };
-    for answer in outcome(&connection, 140) {
+    for answer in outcome(&connection, limits(1), 140) {
         let error = answer.unwrap().error.unwrap();
         assert!(error.chars().count() <= 300 && !error.contains("sk"), "{error}");
     }

@@ -95,7 +95,7 @@ impl Judge for FirstOfEach {
         self.text.check(schema)
     }
 
-    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<Option<Drop>>> {
+    fn judge(&mut self, batch: &RecordBatch, ledger: &StageLedger) -> Result<Vec<(usize, Drop)>> {
         let texts = self.text.of(batch)?;
         let ids = BatchIds::new(batch, Some(&texts));
         let hashes = hashes(&texts, batch.num_rows(), self.normal);
@@ -108,9 +108,9 @@ impl Judge for FirstOfEach {
                 return None;
             }
             let duplicate_of = self.names.get(place).cloned().and_then(Id::text);
-            Some(Drop { reason: REASON.into(), duplicate_of, similarity: Some(1.0) })
+            Some((row, Drop { reason: REASON.into(), duplicate_of, similarity: Some(1.0) }))
         };
-        Ok(hashes.into_iter().enumerate().map(judge).collect())
+        Ok(hashes.into_iter().enumerate().filter_map(judge).collect())
     }
 }
 

@@ -1,36 +1,13 @@
-//! When to ask again, and how long to wait before.
-//!
-//! Waits are exponential with full jitter (any time up to the bound), so that requests refused
-//! together do not come back together; a server's own `Retry-After` comes first, and the jitter
-//! after it. The arithmetic is here and not from a crate: the ones at hand only add jitter to a
-//! fixed wait.
+//! Whether a server's refusal may pass, and how long it asks to wait.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use seval_core::{Error, Result};
-use tokio::sync::watch;
-use tokio::time::timeout;
-
-/// No jittered wait is longer, however many attempts went before.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// Whether the same request may succeed later.
 pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 409 | 425 | 429 | 500 | 502 | 503 | 504 | 529)
-}
-
-/// The wait after the given number of attempts: any time up to `first`, doubled by each attempt
-/// after.
-pub(crate) fn jitter(first: Duration, attempts: u32) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(31);
-    let bound = first.saturating_mul(1 << doublings).min(LONGEST.max(first));
-    // Every RandomState has keys of its own: randomness enough to spread waits, without a crate for
-    // it.
-    let bits = RandomState::new().hash_one(attempts);
-    bound.mul_f64((bits >> 11) as f64 / (1u64 << 53) as f64)
 }
 
 /// How long the server asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date.
@@ -54,44 +31,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         let from = date("date").unwrap_or(now);
         Some(date("retry-after")?.duration_since(from).unwrap_or(Duration::ZERO))
     })
-}
-
-/// Ends a run from within: the first reason is kept, and every wait ends with it.
-#[derive(Debug)]
-pub(crate) struct Stop(watch::Sender<Option<Error>>);
-
-impl Stop {
-    pub fn new() -> Self {
-        Self(watch::Sender::new(None))
-    }
-
-    /// Stops the run; the reason that holds is returned.
-    pub fn now(&self, reason: Error) -> Error {
-        self.0.send_if_modified(|held| match held {
-            Some(_) => false,
-            None => {
-                *held = Some(reason.clone());
-                true
-            }
-        });
-        self.check().err().unwrap_or(reason)
-    }
-
-    /// An error if the run has been stopped.
-    pub fn check(&self) -> Result<()> {
-        match &*self.0.borrow() {
-            Some(reason) => Err(reason.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// Waits; an error at once if the run is stopped.
-    pub async fn wait(&self, duration: Duration) -> Result<()> {
-        let mut stopped = self.0.subscribe();
-        // Whether the time is up or the run was stopped, checking tells.
-        let _ = timeout(duration, stopped.wait_for(Option::is_some)).await;
-        self.check()
-    }
 }
 
 #[cfg(test)]
@@ -130,18 +69,5 @@ mod tests {
             Some(Duration::from_secs(3))
         );
         assert_eq!(asked(&[date, ("date", "Sun, 06 Nov 1994 09:49:44 GMT")]), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn jitter_stays_under_a_bound_that_doubles() {
-        let first = Duration::from_millis(100);
-        for attempts in 1..40 {
-            let bound = first.saturating_mul(1 << (attempts - 1).min(31)).min(LONGEST);
-            let waits: Vec<_> = (0..100).map(|_| jitter(first, attempts)).collect();
-            assert!(waits.iter().all(|wait| *wait <= bound), "{attempts}: {waits:?}");
-            assert!(waits.iter().any(|wait| *wait > bound / 2), "{attempts}: {waits:?}");
-            assert!(waits.iter().any(|wait| *wait < bound / 2), "{attempts}: {waits:?}");
-        }
-        assert_eq!(jitter(Duration::ZERO, 3), Duration::ZERO);
     }
 }

@@ -1,0 +1,80 @@
+//! Requests in files, for a batch service or a cluster.
+
+use crate::flags::Flags;
+use seval_core::cli::{self, count};
+use seval_core::output::{self, Options};
+use seval_core::{Error, Result, Rows};
+use seval_net::batch::Requests;
+use seval_net::plan::is_known;
+use seval_net::rows::{Settings, requests};
+use seval_net::{Known, Model};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+/// Writes what has no answer yet: to one file, or to several of so many requests each.
+pub fn emit(
+    rows: Rows,
+    models: &[Model],
+    known: &Known,
+    settings: &Settings,
+    flags: &Flags,
+) -> Result<()> {
+    if let Some(model) = models.iter().find(|model| model.is_simulated()) {
+        return Err(Error::usage(&model.name, "needs no file of requests").hint("ask it directly"));
+    }
+    let options: Options = (&flags.output).into();
+    let shard = flags.batch.shard;
+    if shard.is_some() && options.path.is_none() {
+        return Err(Error::usage("--shard", "several files need a name")
+            .hint("give -o FILE: FILE-00001 and so on are written"));
+    }
+    let (asked, _batches) = mpsc::channel();
+    let (mut answered, mut files) = (0, 0);
+    let mut to_write = requests(rows, models, settings, asked)?
+        .filter(|request| match request {
+            Ok(request) if is_known(&models[request.model], known, request) => {
+                answered += 1;
+                false
+            }
+            _ => true,
+        })
+        .peekable();
+    let mut writer = Requests::default();
+    while files == 0 || to_write.peek().is_some() {
+        files += 1;
+        let path = options.path.as_deref().map(|path| match shard {
+            Some(_) => numbered(path, files),
+            None => path.to_owned(),
+        });
+        let most = writer.written().saturating_add(shard.unwrap_or(u64::MAX));
+        output::write_text(&Options { path, ..options.clone() }, |out| {
+            while writer.written() < most
+                && let Some(request) = to_write.next()
+            {
+                let request = request?;
+                writer.write(&models[request.model], &request, out)?;
+            }
+            Ok(())
+        })?;
+    }
+    drop(to_write);
+    let mut parts = vec![format!("{} requests in {files} files", count(writer.written()))];
+    if writer.repeated() > 0 {
+        parts.push(format!("{} more are the same as one of them", count(writer.repeated())));
+    }
+    if answered > 0 {
+        parts.push(format!("{} more have their answer", count(answered)));
+    }
+    cli::note(parts.join("; "));
+    Ok(())
+}
+
+/// The name of one of several files.
+fn numbered(path: &str, number: usize) -> String {
+    let path = Path::new(path);
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy();
+    let (stem, end) = (text(path.file_stem()), text(path.extension()));
+    let dot = if end.is_empty() { "" } else { "." };
+    let numbered: PathBuf = path.with_file_name(format!("{stem}-{number:05}{dot}{end}"));
+    numbered.to_string_lossy().into_owned()
+}

@@ -1,0 +1,347 @@
+//! One model of one server: what is sent, and what one attempt comes to.
+//!
+//! - Clear text goes to this machine only; no redirect is followed and no proxy is taken from the
+//!   environment. `localhost` is this machine whatever the resolver says.
+//! - The key is sent and never shown: each message passes [`Endpoint::clean`], since servers echo
+//!   keys.
+//! - When to send, and whether again, is decided elsewhere ([`crate::pace`]).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use seval_core::{Error, Result};
+use tokio::time::{Instant, timeout};
+
+use crate::address;
+use crate::body::{self, Body};
+use crate::connection::Connection;
+use crate::exchange::{Answer, Outcome, Request};
+use crate::fingerprint::{Asked, Wanted};
+use crate::health::{Health, Trouble};
+use crate::journal::Billed;
+use crate::kind::Kind;
+use crate::reply::{self, Complaint, Reply};
+use crate::retry_after::{may_pass, retry_after};
+
+/// The most bytes of an error body to read: a message is all that is wanted of it.
+const ERROR_BYTES: usize = 64 << 10;
+
+/// One model of one server.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    model: Arc<str>,
+    kind: Kind,
+    stream: bool,
+    url: Url,
+    address: Arc<str>,
+    client: Client,
+    headers: HeaderMap,
+    connection: Connection,
+    pub health: Health,
+}
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The answer, if this attempt is the last.
+    pub answer: Answer,
+    /// What it says about the server and about trying again.
+    pub end: End,
+    /// Whether the provider charges for it.
+    pub billed: Billed,
+}
+
+/// What an attempt says about trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// An answer, whatever is in it, or a no that will stay.
+    Final,
+    /// The server asks to come later, and may say when.
+    Limited(Option<Duration>),
+    /// The server has too much to do.
+    Overloaded,
+    /// It may go better next time.
+    Failed,
+    /// The connection was lost after the request had been sent: again may be to pay twice.
+    Lost,
+    /// No connection came about.
+    Unreachable,
+    /// It will not go better, and perhaps not for other requests either.
+    Trouble(Trouble),
+}
+
+impl Endpoint {
+    /// Checks the address and the key. Nothing is sent.
+    pub fn open(model: &str, connection: &Connection, kind: Kind) -> Result<Self> {
+        let stream = connection.stream && kind.streams();
+        let Some(base) = connection.base_url.as_deref().or(kind.base_url()) else {
+            return Err(Error::usage(format!("model {model}"), "no address to ask it at")
+                .hint("give --base-url, such as http://localhost:8000/v1; sim:NAME needs none"));
+        };
+        let url = address::check(base, &kind.api(model, stream))?;
+        let headers = headers(&kind, connection.api_key.as_ref())?;
+        let client = address::client(&url, connection)?;
+        Ok(Self {
+            model: model.into(),
+            address: address::shown(&url).into(),
+            kind,
+            stream,
+            url,
+            client,
+            headers,
+            connection: connection.clone(),
+            health: Health::default(),
+        })
+    }
+
+    /// Sends a request once and waits for what comes of it, no longer than the limits say.
+    pub async fn attempt(&self, request: &Request) -> Attempt {
+        let began = Instant::now();
+        let limit = self.connection.attempt_timeout;
+        let attempt = timeout(limit, self.send(request)).await.unwrap_or_else(|_| {
+            let cause = format!("no answer within {} s", limit.as_secs_f32());
+            possibly(Answer::without_text(Outcome::TimedOut, cause), End::Final)
+        });
+        let answer = attempt.answer;
+        let text = |text: Option<String>| text.map(|text| self.without_key(text));
+        Attempt {
+            answer: Answer {
+                // A server that repeats its request would put the key into the file of answers.
+                response: match self.kind.wanted() {
+                    Wanted::Text => text(answer.response),
+                    // Numbers that we wrote ourselves.
+                    Wanted::Embeddings => answer.response,
+                },
+                reasoning: text(answer.reasoning),
+                finish_reason: text(answer.finish_reason),
+                served_model: text(answer.served_model),
+                system_fingerprint: text(answer.system_fingerprint),
+                error: answer.error.map(|error| self.clean(&error)),
+                latency_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+                ..answer
+            },
+            ..attempt
+        }
+    }
+
+    async fn send(&self, request: &Request) -> Attempt {
+        let body = self.kind.body(&self.model, request, self.stream).to_string();
+        let post = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
+        seval_core::kill_at("before_send");
+        let response = match post.send().await {
+            Ok(response) => response,
+            Err(error) => return lost(error),
+        };
+        seval_core::kill_at("after_send");
+        self.health.reached();
+        let (status, headers) = (response.status(), response.headers().clone());
+        match status.is_success() {
+            true => self.good(request, response, &headers).await,
+            // The status of a bad reply says enough, with whatever came of its body.
+            false => match self.read(response, ERROR_BYTES).await {
+                Body::Whole(body) | Body::Cut(body) => {
+                    refused(status, &headers, reply::read_error(&body))
+                }
+                Body::Paused(_) | Body::Lost(..) => refused(status, &headers, Complaint::default()),
+            },
+        }
+    }
+
+    /// What a reply with a good status comes to.
+    async fn good(&self, request: &Request, response: Response, headers: &HeaderMap) -> Attempt {
+        let status = response.status();
+        let limit = self.connection.max_response_bytes;
+        let streamed = is_stream(headers);
+        let read = self.read(response, limit).await;
+        let read_whole = |body: &[u8]| match streamed {
+            true => self.kind.read_stream(body),
+            false => reply::read(body, |value| self.kind.read(value, request)),
+        };
+        match read {
+            Body::Whole(body) => match read_whole(&body) {
+                Reply::Answer(answer) => self.answered(*answer),
+                Reply::Complaint(complaint) => {
+                    let named =
+                        complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
+                    refused(named.unwrap_or(status), headers, complaint)
+                }
+            },
+            Body::Cut(_) => {
+                let cause = format!("the answer is larger than {limit} bytes");
+                self.answered(Answer::without_text(Outcome::TooLarge, cause))
+            }
+            Body::Paused(part) => {
+                let pause = self.connection.idle_timeout.as_secs_f32();
+                let cause = format!("the answer began, and then nothing came for {pause} s");
+                let answer = self.part(streamed, &part, Outcome::TimedOut, cause);
+                possibly(answer, End::Final)
+            }
+            Body::Lost(part, cause) => {
+                let cause = format!("the connection was lost: {cause}");
+                possibly(self.part(streamed, &part, Outcome::Failed, cause), End::Lost)
+            }
+        }
+    }
+
+    /// An answer that was charged for. One that the server could not finish may go better again.
+    fn answered(&self, answer: Answer) -> Attempt {
+        self.health.answered();
+        match answer.outcome {
+            Outcome::Failed => possibly(answer, End::Lost),
+            _ => Attempt { answer, end: End::Final, billed: Billed::Yes },
+        }
+    }
+
+    /// What had come of a stream before it broke off is kept beside the cause.
+    fn part(&self, streamed: bool, body: &[u8], outcome: Outcome, cause: String) -> Answer {
+        let response = match streamed.then(|| self.kind.read_stream(body)) {
+            Some(Reply::Answer(answer)) => answer.response,
+            _ => None,
+        };
+        Answer { response, ..Answer::without_text(outcome, cause) }
+    }
+
+    async fn read(&self, response: Response, limit: usize) -> Body {
+        body::read(response, limit, self.connection.idle_timeout).await
+    }
+
+    /// The end of the run, if other requests would fail in the same way as this one did for good.
+    pub fn end_of_run(&self, trouble: Trouble, why: &str) -> Option<Error> {
+        if !self.health.failed(trouble) {
+            return None;
+        }
+        let place = format!("model {}", self.model);
+        let address = &self.address;
+        let (what, hint) = match trouble {
+            Trouble::Unreachable if why.contains("refused") => (
+                format!("nothing listens at {address}: {why}"),
+                "start the server, or correct --base-url",
+            ),
+            Trouble::Unreachable => {
+                (format!("cannot reach {address}: {why}"), "check --base-url and the network")
+            }
+            Trouble::Denied => (why.to_owned(), "check the API key and its account"),
+            Trouble::Forbidden => (why.to_owned(), "check that the API key may use this model"),
+            Trouble::NotFound => {
+                (format!("{why} (at {address})"), "check the model's name and --base-url")
+            }
+        };
+        Some(Error::world(place, self.clean(&what)).hint(hint))
+    }
+
+    /// Text from outside without the key, in any form it may come back in.
+    fn without_key(&self, mut text: String) -> String {
+        if let Some(key) = &self.connection.api_key {
+            for form in address::forms(key.expose_secret()) {
+                if text.contains(&form) {
+                    text = text.replace(&form, "[key]");
+                }
+            }
+        }
+        text
+    }
+
+    /// Text from outside as one short line, without the key.
+    fn clean(&self, text: &str) -> String {
+        reply::short(&self.without_key(text.to_owned()))
+    }
+
+    /// What the journal knows a request by.
+    pub fn asked(&self, request: &Request) -> Asked {
+        let settings = self.kind.settings(&request.decoding);
+        Asked::new(self.kind.wanted(), &self.model, &self.address, settings, request)
+    }
+
+    /// The name by which the server knows the model.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+}
+
+/// Whether a reply comes as events. A server may stream, or not, whatever it was asked for.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
+}
+
+/// What is sent with each request: the key, and what the kind of server wants beside it.
+fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let bad = |name: &str| Error::usage(format!("header {name}"), "cannot be sent as it is");
+    for (name, value) in kind.headers() {
+        let value = HeaderValue::from_str(&value).map_err(|_| bad(&name))?;
+        headers.insert(HeaderName::try_from(&*name).map_err(|_| bad(&name))?, value);
+    }
+    if let Some(key) = key {
+        let (name, prefix) = kind.key_header();
+        let text = format!("{prefix}{}", key.expose_secret());
+        let mut value = HeaderValue::from_str(&text).map_err(|_| {
+            Error::usage("API key", "it holds characters that no header can carry")
+                .hint("look for a line break or a stray character in it")
+        })?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::try_from(&*name).map_err(|_| bad(&name))?, value);
+    }
+    Ok(headers)
+}
+
+fn possibly(answer: Answer, end: End) -> Attempt {
+    Attempt { answer, end, billed: Billed::Possibly }
+}
+
+/// What a reply with a bad status comes to.
+fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Attempt {
+    let why = complaint.with_status(&status);
+    let failed = |end| Attempt { answer: failed(why.clone()), end, billed: Billed::No };
+    let after = || retry_after(headers, SystemTime::now());
+    match status.as_u16() {
+        _ if complaint.filtered => Attempt {
+            answer: Answer::without_text(Outcome::Filtered, why),
+            end: End::Final,
+            billed: Billed::No,
+        },
+        401 | 402 => failed(End::Trouble(Trouble::Denied)),
+        _ if complaint.used_up => failed(End::Trouble(Trouble::Denied)),
+        403 => failed(End::Trouble(Trouble::Forbidden)),
+        404 => failed(End::Trouble(Trouble::NotFound)),
+        300..=399 => Attempt {
+            answer: self::failed(format!("{why}; redirects are not followed")),
+            end: End::Final,
+            billed: Billed::No,
+        },
+        429 => failed(End::Limited(after())),
+        code if may_pass(status) => match after() {
+            Some(after) => failed(End::Limited(Some(after))),
+            None if matches!(code, 503 | 529) => failed(End::Overloaded),
+            None => failed(End::Failed),
+        },
+        _ => failed(End::Final),
+    }
+}
+
+/// What a connection that failed comes to.
+fn lost(error: reqwest::Error) -> Attempt {
+    let (connect, late) = (error.is_connect(), error.is_timeout());
+    // The address is not in the causes' text, and what it may hold in its query must not be.
+    let error = error.without_url();
+    let cause = address::deepest(&error);
+    match (connect, late) {
+        (true, _) => Attempt {
+            answer: failed(format!("cannot connect: {cause}")),
+            end: End::Unreachable,
+            billed: Billed::No,
+        },
+        (false, true) => {
+            possibly(Answer::without_text(Outcome::TimedOut, cause.to_string()), End::Final)
+        }
+        (false, false) => possibly(failed(format!("the connection was lost: {cause}")), End::Lost),
+    }
+}
+
+fn failed(why: String) -> Answer {
+    Answer::without_text(Outcome::Failed, why)
+}

@@ -1,0 +1,352 @@
+//! The engine's loop: takes requests in, sends what may be sent, writes down what came of it, and
+//! gives the answers on, in one task.
+
+mod attempts;
+mod questions;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::FutureExt;
+use futures::future::FusedFuture;
+use futures::stream::{FuturesUnordered, Stream};
+use seval_core::{Error, Result};
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::budget::Budget;
+use super::job::{Estimate, Job};
+use super::progress::Progress;
+use super::window::Window;
+use super::{Answered, Known, Limits, QUESTIONS, Questions, died};
+use crate::endpoint::Attempt;
+use crate::exchange::{Answer, Outcome, Usage};
+use crate::fingerprint::{Asked, Fingerprint};
+use crate::journal::{Billed, Record};
+use crate::model::Model;
+use crate::pace::{Lane, Pace, Ticket};
+use crate::turns;
+
+/// Bytes of text held in the window before no more requests are let in.
+pub const HELD_BYTES: usize = 256 << 20;
+
+/// What is taken up together, which bounds what one commit holds.
+const GROUP: usize = 256;
+
+/// Answers that travel together to the caller, in number and in bytes.
+const TOGETHER: (usize, usize) = (64, 4 << 20);
+
+/// What the loop waits for.
+enum Event {
+    /// A job's answer was found.
+    Known(Box<Job>, Result<Answer>),
+    /// Attempts are written down, the first with this number: they may be sent.
+    Begun(Vec<(Box<Job>, Ticket)>, Result<i64>),
+    /// An attempt, with its number, came to an end.
+    Attempted(Box<Job>, Ticket, Option<i64>, Result<Attempt>),
+    /// Ends are written down; the jobs are those that are answered by them, in order.
+    Kept(Vec<Option<Box<Job>>>, Result<Vec<Record>>),
+    /// In what the first questions differ from those of earlier runs.
+    Differs(Result<Vec<String>>),
+}
+
+type Coming = Pin<Box<dyn Future<Output = Event> + Send>>;
+
+/// One run of the engine.
+pub struct Run {
+    models: Arc<Vec<Model>>,
+    limits: Limits,
+    known: Known,
+    progress: Arc<Progress>,
+    pace: Pace<Box<Job>>,
+    budget: Budget,
+    window: Window,
+    /// Who waits for the answer to a question that is under way.
+    waiting: HashMap<Fingerprint, Vec<Box<Job>>>,
+    coming: FuturesUnordered<Coming>,
+    /// Ends to be written down together.
+    ends: Vec<(Record, Option<Box<Job>>)>,
+    /// Requests that are sent, or about to be.
+    under_way: usize,
+    /// Questions without an answer in the journal, as long as none has one.
+    missing: Option<Vec<Arc<Asked>>>,
+    /// No more questions will come.
+    all_read: bool,
+    /// Nothing more is sent, and the run ends with this error once what is under way is in.
+    ending: Option<Error>,
+    /// The latest time to wait until then.
+    until: Option<Instant>,
+    /// When it was last said what keeps the run from going faster.
+    said: Option<std::time::Instant>,
+    draws: Draws,
+}
+
+/// Numbers uniform in [0, 1), for jitter.
+struct Draws {
+    /// Every one has keys of its own: randomness enough, without a crate for it.
+    keys: RandomState,
+    drawn: u64,
+}
+
+impl Draws {
+    fn next(&mut self) -> f64 {
+        self.drawn += 1;
+        (self.keys.hash_one(self.drawn) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+impl Run {
+    /// A run that has asked nothing yet.
+    pub fn new(
+        models: Arc<Vec<Model>>,
+        limits: Limits,
+        known: Known,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let lane = |model: &Model| Lane {
+            max_connections: model.settings.max_connections.unwrap_or(limits.max_connections),
+            requests_per_minute: model.settings.requests_per_minute,
+            tokens_per_minute: model.settings.tokens_per_minute,
+            max_retries: limits.max_retries,
+            max_retry_after: limits.max_retry_after,
+            backoff: limits.backoff,
+        };
+        let lanes = models.iter().map(lane).collect();
+        let has_answers = known.journal.as_ref().is_some_and(|journal| journal.answers() > 0);
+        Self {
+            pace: Pace::new(lanes, limits.max_connections),
+            budget: Budget::new(&limits),
+            models,
+            limits,
+            known,
+            progress,
+            window: Window::default(),
+            waiting: HashMap::new(),
+            coming: FuturesUnordered::new(),
+            ends: Vec::new(),
+            under_way: 0,
+            missing: has_answers.then(Vec::new),
+            all_read: false,
+            ending: None,
+            until: None,
+            said: None,
+            draws: Draws { keys: RandomState::new(), drawn: 0 },
+        }
+    }
+
+    /// Runs to the end of the requests, or to the first error.
+    pub async fn drive(
+        mut self,
+        mut questions: Receiver<Questions>,
+        answers: Sender<Answered>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        // Whether the caller is there to hear of the end is no matter of ours.
+        if let Err(error) = self.run(&mut questions, &answers, &mut stopped).await {
+            let ready = self.window.take(usize::MAX, usize::MAX).into_iter();
+            let _ = answers.send(ready.map(Ok).chain([Err(error)]).collect()).await;
+        } else {
+            let _ = answers.send(Vec::new()).await;
+        }
+    }
+
+    async fn run(
+        &mut self,
+        questions: &mut Receiver<Questions>,
+        answers: &Sender<Answered>,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> Result<()> {
+        let mut ready: Option<Pin<Box<dyn Future<Output = _> + Send>>> = None;
+        let told = async move { stopped.wait_for(|stop| *stop).await.is_ok() };
+        let mut told = Box::pin(told.fuse());
+        let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
+        loop {
+            let wake = self.send_due()?;
+            self.write_down()?;
+            if self.is_done() {
+                return self.ending.take().map_or(Ok(()), Err);
+            }
+            if ready.is_none() && self.window.is_ready() && self.ending.is_none() {
+                ready = Some(Box::pin(answers.clone().reserve_owned()));
+            }
+            let wake = [wake, self.until].into_iter().flatten().min();
+            if let Some(wake) = wake {
+                timer.as_mut().reset(wake);
+            }
+            let room = self.has_room();
+            let coming = &mut self.coming;
+            let turn = std::future::poll_fn(|context| {
+                let mut turn = Turn::default();
+                while turn.events.len() < GROUP {
+                    match Pin::new(&mut *coming).poll_next(context) {
+                        Poll::Ready(Some(event)) => turn.events.push(event),
+                        Poll::Ready(None) | Poll::Pending => break,
+                    }
+                }
+                if let Some(permit) = &mut ready
+                    && let Poll::Ready(permit) = permit.poll_unpin(context)
+                {
+                    turn.permit = Some(permit);
+                }
+                if room && let Poll::Ready(group) = questions.poll_recv(context) {
+                    turn.questions = Some(group);
+                }
+                turn.told =
+                    !told.is_terminated() && matches!(told.poll_unpin(context), Poll::Ready(true));
+                let due = wake.is_some() && timer.as_mut().poll(context).is_ready();
+                match due || turn.has_something() {
+                    true => Poll::Ready(turn),
+                    false => Poll::Pending,
+                }
+            });
+            let turn = turn.await;
+            if turn.told {
+                self.end_with(interrupted());
+            }
+            for event in turn.events {
+                self.take(event)?;
+            }
+            match turn.permit {
+                Some(Ok(permit)) => {
+                    ready = None;
+                    self.give(permit);
+                }
+                // Nobody wants the answers any more.
+                Some(Err(_)) => return Ok(()),
+                None => {}
+            }
+            if let Some(group) = turn.questions {
+                self.read(group.ok_or_else(|| died("the reader of the requests"))?)?;
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let most = self.limits.max_connections.saturating_mul(16).saturating_add(QUESTIONS);
+        let room = self.window.len() < most && self.window.bytes() <= HELD_BYTES;
+        room && !self.all_read && self.ending.is_none()
+    }
+
+    /// Whether all is answered and given on, or the run is to end and nothing is under way.
+    fn is_done(&self) -> bool {
+        match &self.ending {
+            None => self.all_read && self.window.len() == 0 && self.coming.is_empty(),
+            Some(_) => {
+                let late = self.until.is_some_and(|until| until <= Instant::now());
+                late || (self.under_way == 0 && self.ends.is_empty() && !self.is_writing())
+            }
+        }
+    }
+
+    /// Whether anything is being written down.
+    fn is_writing(&self) -> bool {
+        self.known.journal.is_some() && !self.coming.is_empty()
+    }
+
+    /// From now on nothing is sent; the first reason counts.
+    fn end_with(&mut self, reason: Error) {
+        if self.ending.is_none() {
+            self.ending = Some(reason);
+            self.until = Instant::now().checked_add(self.limits.grace);
+        }
+    }
+
+    fn give(&mut self, permit: OwnedPermit<Answered>) {
+        let answers = self.window.take(TOGETHER.0, TOGETHER.1);
+        answers.iter().for_each(|answer| self.progress.done(answer.outcome));
+        if answers.is_empty() {
+            return;
+        }
+        permit.send(answers.into_iter().map(Ok).collect());
+    }
+
+    /// Takes requests in.
+    fn read(&mut self, group: Questions) -> Result<()> {
+        self.all_read = group.end;
+        for request in group.requests {
+            let mut request = request?;
+            let bytes = request.weight();
+            super::find(&self.models, request.model)?;
+            let rest = turns::cut(&mut request);
+            let number = self.window.open(bytes);
+            let job = Job {
+                number,
+                request,
+                rest,
+                asked: None,
+                attempts: 0,
+                resends: 0,
+                estimate: Estimate::default(),
+            };
+            self.enter(Box::new(job));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Known(job, answer) => self.answered(job, answer?),
+            Event::Begun(jobs, Ok(first)) if self.ending.is_none() => {
+                for (attempt, (job, ticket)) in (first..).zip(jobs) {
+                    self.send(job, ticket, Some(attempt));
+                }
+            }
+            Event::Begun(jobs, Ok(first)) => {
+                self.under_way -= jobs.len();
+                jobs.iter().for_each(|_| self.progress.end(&Usage::default(), None, false));
+                let not_sent = || Answer::without_text(Outcome::Failed, "not sent");
+                self.ends.extend((first..).zip(jobs).filter_map(|(attempt, (job, _))| {
+                    let asked = job.asked?;
+                    let (answer, attempt) = (not_sent(), Some(attempt));
+                    Some((Record { asked, answer, attempt, billed: Billed::No, cost: None }, None))
+                }));
+            }
+            Event::Begun(jobs, Err(error)) => {
+                // Nothing of it was sent; the answers of what was before it still fit in.
+                self.under_way -= jobs.len();
+                self.end_with(error);
+            }
+            Event::Attempted(job, ticket, attempt, Ok(came)) => {
+                self.attempted(job, ticket, attempt, came);
+            }
+            Event::Attempted(.., Err(error)) => {
+                self.under_way -= 1;
+                self.end_with(error);
+            }
+            Event::Kept(jobs, records) => {
+                for (record, job) in records?.into_iter().zip(jobs) {
+                    if let Some(job) = job {
+                        self.settled(job, record.answer);
+                    }
+                }
+            }
+            Event::Differs(differences) => self.differs(&differences?),
+        }
+        Ok(())
+    }
+}
+
+/// What one look at everything has brought.
+#[derive(Default)]
+struct Turn {
+    events: Vec<Event>,
+    questions: Option<Option<Questions>>,
+    permit: Option<Result<OwnedPermit<Answered>, tokio::sync::mpsc::error::SendError<()>>>,
+    told: bool,
+}
+
+impl Turn {
+    fn has_something(&self) -> bool {
+        !self.events.is_empty() || self.questions.is_some() || self.permit.is_some() || self.told
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(seval_core::Kind::Incomplete, "interrupted", "nothing more was sent")
+        .hint("run the same command again: with --journal, it goes on from the answers it has")
+}

@@ -1,0 +1,117 @@
+//! From a question to its answer, whoever knows it.
+
+use std::sync::Arc;
+
+use super::{Event, Run};
+use crate::engine::QUESTIONS;
+use crate::engine::job::Job;
+use crate::exchange::{Answer, Outcome};
+use crate::fingerprint::{Asked, Fingerprint};
+use crate::journal::{self, Journal};
+use crate::turns::Step;
+
+impl Run {
+    /// Finds out how a job is to be answered.
+    pub(super) fn enter(&mut self, mut job: Box<Job>) {
+        let models = self.models.clone();
+        let model = &models[job.request.model];
+        if let Some(answer) = model.simulate(&job.request) {
+            return self.answered(job, answer);
+        }
+        let asked = model.asked(&job.request).map(Arc::new);
+        if let (Some(journal), Some(asked)) = (&self.known.journal, &asked) {
+            if let Some(row) = journal.find(asked.fingerprint) {
+                self.missing = None;
+                return self.look_up(job, asked.fingerprint, row, journal.clone());
+            }
+        }
+        if let Some(replies) = &self.known.replies {
+            let fingerprint = model.asked_by_file(&job.request).fingerprint;
+            if let Some(row) = replies.find(fingerprint) {
+                return self.look_up(job, fingerprint, row, replies.clone());
+            }
+            if model.has_no_address() {
+                let cause = format!("no reply to this request in {}", replies.place());
+                return self.answered(job, Answer::without_text(Outcome::Failed, cause));
+            }
+        }
+        if let Some(asked) = &asked {
+            // The same question again waits for the answer to the first.
+            match self.waiting.get_mut(&asked.fingerprint) {
+                Some(waiting) => return waiting.push(job),
+                None => drop(self.waiting.insert(asked.fingerprint, Vec::new())),
+            }
+            self.compare(asked);
+        }
+        job.estimate = model.estimate(&job.request);
+        job.asked = asked;
+        let (lane, tokens) = (job.request.model, job.estimate.tokens);
+        // There is a lane for every model.
+        let _ = self.pace.push(lane, job, tokens);
+    }
+
+    fn look_up(&mut self, job: Box<Job>, fingerprint: Fingerprint, row: i64, journal: Journal) {
+        let found = journal.read(fingerprint, row);
+        self.coming.push(Box::pin(async move {
+            let answer = match found {
+                Ok(found) => found.await.unwrap_or_else(|_| Err(journal::ended())),
+                Err(error) => Err(error),
+            };
+            Event::Known(job, answer)
+        }));
+    }
+
+    /// Says in what the first questions differ from those of earlier runs, if none was asked then.
+    fn compare(&mut self, asked: &Arc<Asked>) {
+        let (Some(missing), Some(journal)) = (&mut self.missing, &self.known.journal) else {
+            return;
+        };
+        missing.push(asked.clone());
+        if missing.len() == QUESTIONS {
+            let found = journal.differences(self.missing.take().unwrap_or_default());
+            self.coming.push(Box::pin(async move {
+                let found = match found {
+                    Ok(found) => found.await.unwrap_or_else(|_| Err(journal::ended())),
+                    Err(error) => Err(error),
+                };
+                let texts = |found: Vec<_>| found.iter().map(ToString::to_string).collect();
+                Event::Differs(found.map(texts))
+            }));
+        }
+    }
+
+    pub(super) fn differs(&self, differences: &[String]) {
+        if !differences.is_empty() {
+            let what = differences.join("; ");
+            self.progress.odd(format!(
+                "the journal has answers to the same prompts, asked differently: {what}"
+            ));
+        }
+    }
+
+    /// A question has its answer: so do all who asked the same.
+    pub(super) fn settled(&mut self, job: Box<Job>, answer: Answer) {
+        let waiting = job.asked.as_ref().and_then(|asked| self.waiting.remove(&asked.fingerprint));
+        for other in waiting.into_iter().flatten() {
+            self.answered(other, answer.clone());
+        }
+        self.answered(job, answer);
+    }
+
+    /// An answer for a job: the last one, or the conversation goes on.
+    pub(super) fn answered(&mut self, mut job: Box<Job>, answer: Answer) {
+        let answer = match job.rest.take() {
+            None => answer,
+            Some(rest) if rest.is_last() => rest.sum(answer),
+            Some(rest) => match rest.go_on(&mut job.request, answer) {
+                Step::Done(answer) => answer,
+                Step::Next(rest) => {
+                    let next =
+                        Job { rest: Some(rest), asked: None, attempts: 0, resends: 0, ..*job };
+                    return self.enter(Box::new(next));
+                }
+            },
+        };
+        self.window.fill(job.number, answer);
+    }
+}
