@@ -228,6 +228,69 @@ def selection(at):
     print(f"  {sizes[-1]:12,d} rows {cpu:8.2f} CPU s  {memory:7.0f} MiB  with --memory 64")
 
 
+SERVER = """
+import asyncio, json, sys
+
+BODY = json.dumps({"id": "x", "object": "chat.completion", "model": "mock", "choices": [{"index": 0, "finish_reason": "stop",
+    "message": {"role": "assistant", "content": "no answer to this, and here is why at some length " * 9}}],
+    "usage": {"prompt_tokens": 70, "completion_tokens": 90, "total_tokens": 160}}).encode()
+REPLY = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n" % len(BODY) + BODY
+
+
+class Server(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.data = transport, b""
+
+    def data_received(self, data):
+        self.data += data
+        while (end := self.data.find(b"\\r\\n\\r\\n")) >= 0:
+            head = self.data[:end].lower()
+            at = head.index(b"content-length:") + 15
+            length = int(head[at:].split(b"\\r\\n", 1)[0])
+            if len(self.data) < end + 4 + length:
+                return
+            self.data = self.data[end + 4 + length:]
+            self.transport.write(REPLY)
+
+
+async def main():
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def asking(at):
+    """CPU of the client for a request, with JSON and the durable journal, whatever the number of requests."""
+    server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
+        print("\nasking a server on this machine, 256 requests at once, JSON and the durable journal included")
+        for requests in (1_000, 20_000, 200_000):
+            write_prompts(at("q.jsonl"), requests)
+            journal = at(f"{requests}.db")
+            cpu, memory = measured([ours("query"), "-q", "-m", "mock", "--base-url", url, "--max-connections", "256",
+                                    "--journal", journal, at("q.jsonl"), "-o", at("q.parquet")])
+            print(f"  {requests:12,d} requests {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / requests:6.1f} µs a request")
+        cpu, memory = measured([ours("query"), "-q", "-m", "mock", "--base-url", url, "--journal", journal,
+                                at("q.jsonl"), "-o", at("q.parquet")])
+        print(f"  {requests:12,d} answered {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / requests:6.1f} µs an answer from the journal")
+        if shutil.which("wrk"):
+            script = at("chat.lua")
+            with open(script, "w", encoding="utf-8") as file:
+                file.write('wrk.method = "POST"\nwrk.body = string.rep("x", 300)\n')
+            before = os.times()
+            out = subprocess.run(["wrk", "-t1", "-c256", "-d5s", "-s", script, f"{url}/chat/completions"], capture_output=True, text=True, check=True)
+            after = os.times()
+            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            count = int(out.stdout.split(" requests in")[0].split()[-1])
+            print(f"  {count:12,d} requests {cpu:8.2f} CPU s  by wrk, without JSON  {1e6 * cpu / count:6.1f} µs a request")
+    finally:
+        server.kill()
+
+
 def main():
     start_up()
     folder = tempfile.mkdtemp(prefix="seval-bench-")
@@ -286,9 +349,10 @@ def run(at):
     }.items():
         cpu, memory = measured(command)
         print(f"  {name:28s} {cpu:8.2f} CPU s  {memory:7.0f} MiB")
+    asking(at)
     selection(at)
     missing = [name for name in ["polars", "pyarrow", "jinja2", "duckdb", "rensa"] if not has(name)]
-    missing += [] if shutil.which("rg") else ["ripgrep"]
+    missing += [name for name, program in {"ripgrep": "rg", "wrk": "wrk"}.items() if not shutil.which(program)]
     if missing:
         print(f"\nnot compared, since not installed: {', '.join(missing)}")
 

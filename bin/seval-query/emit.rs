@@ -72,8 +72,8 @@ pub fn emit(
 /// The name of one of several files.
 fn numbered(path: &str, number: usize) -> String {
     let path = Path::new(path);
-    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy();
-    let (stem, end) = (text(path.file_stem()), text(path.extension()));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let end = path.extension().unwrap_or_default().to_string_lossy();
     let dot = if end.is_empty() { "" } else { "." };
     let numbered: PathBuf = path.with_file_name(format!("{stem}-{number:05}{dot}{end}"));
     numbered.to_string_lossy().into_owned()

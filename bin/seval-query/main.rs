@@ -12,7 +12,6 @@ mod models;
 mod plan;
 mod progress;
 
-use clap::Parser;
 use flags::{Action, Flags};
 use seval_core::cli;
 use seval_core::provenance::Stage;

@@ -15,8 +15,11 @@ pub struct Shown {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Of a terminal's line, and of the lines of a log.
-const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(30)];
+/// How often the run is looked at, and a line on a terminal changes.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often there is a line where they stay.
+const LINE: Duration = Duration::from_secs(30);
 
 impl Shown {
     /// Begins to show. `count` says how many answers there will be, if that can be known; it is asked
@@ -29,14 +32,20 @@ impl Shown {
         let watched = progress.clone();
         let watch = move || {
             let line = cli::Line::new();
-            let pause = PAUSES[usize::from(!line.is_live())];
             let began = Instant::now();
-            let mut count = Some(count);
-            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            let (mut count, mut lines) = (Some(count), 0);
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                watched.take_oddities().iter().for_each(cli::warn);
+                let time = began.elapsed();
+                let due = (time.as_secs() / LINE.as_secs()) > lines;
+                if !line.is_live() && !due {
+                    continue;
+                }
+                lines += u64::from(due);
                 if let Some(wanted) = count.take().and_then(|count| count()) {
                     watched.expect(wanted);
                 }
-                line.show(&text(&watched, began.elapsed()));
+                line.show(&text(&watched, time));
             }
         };
         let thread = thread::Builder::new().name("progress".into()).spawn(watch).ok();
@@ -95,7 +104,14 @@ pub fn say(progress: &Progress, journal: Option<&Journal>, replies: Option<&Repl
     let outcomes = Outcome::ALL.iter().filter(|outcome| progress.of(**outcome) > 0);
     let outcomes = outcomes.map(|outcome| format!("{} {outcome}", count(progress.of(*outcome))));
     let mut parts = vec![outcomes.collect::<Vec<_>>().join(", ")];
-    parts.extend(journal.map(|journal| format!("{} from the journal", count(journal.reused()))));
+    parts.extend(journal.map(|journal| match journal.unused() {
+        0 => format!("{} from the journal", count(journal.reused())),
+        unused => format!(
+            "{} from the journal, {} of its earlier answers not asked for",
+            count(journal.reused()),
+            count(unused)
+        ),
+    }));
     parts.extend(
         replies.map(|replies| format!("{} from replies", count(replies.journal().reused()))),
     );
@@ -105,9 +121,7 @@ pub fn say(progress: &Progress, journal: Option<&Journal>, replies: Option<&Repl
         parts.push(format!("{possibly} possibly billed without an answer"));
     }
     cli::note(format_args!("{} responses: {}", count(progress.answers()), parts.join("; ")));
-    for what in progress.oddities() {
-        cli::warn(what);
-    }
+    progress.take_oddities().iter().for_each(cli::warn);
     let unasked = replies.map_or(0, Replies::unasked);
     if unasked > 0 {
         cli::warn(format_args!("{} replies are to requests that were not asked", count(unasked)));

@@ -51,6 +51,8 @@ struct Entry {
     failed: bool,
     /// Somebody asked for it.
     taken: bool,
+    /// It was there when the journal was opened.
+    earlier: bool,
 }
 
 /// An attempt that is about to be sent.
@@ -121,7 +123,7 @@ impl Journal {
     fn start(store: Store, room: Room) -> Result<Self> {
         let index = store.index()?;
         let index = index.into_iter().map(|(fingerprint, row, outcome)| {
-            (fingerprint, Entry { row, failed: !is_kept(outcome), taken: false })
+            (fingerprint, Entry { row, failed: !is_kept(outcome), taken: false, earlier: true })
         });
         let (commands, queue) = mpsc::channel();
         let shared = Shared {
@@ -156,6 +158,12 @@ impl Journal {
     /// How many requests were answered from it.
     pub fn reused(&self) -> u64 {
         self.0.reused.load(Relaxed)
+    }
+
+    /// How many answers of earlier runs nobody asked for.
+    pub fn unused(&self) -> u64 {
+        let index = self.0.index();
+        index.values().filter(|entry| entry.earlier && !entry.taken).count() as u64
     }
 
     /// How many of its answers nobody asked for.
@@ -320,7 +328,10 @@ fn converse(
             };
             let entries = records.iter().flatten().zip(written.rows).filter_map(|(record, row)| {
                 let failed = !is_kept(record.answer.outcome);
-                Some((record.asked.fingerprint, Entry { row: row?, failed, taken: false }))
+                Some((
+                    record.asked.fingerprint,
+                    Entry { row: row?, failed, taken: false, earlier: false },
+                ))
             });
             enter(&entries.collect::<Vec<_>>());
             let mut attempt = written.first_attempt;

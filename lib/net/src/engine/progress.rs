@@ -21,7 +21,8 @@ pub struct Progress {
     /// Answers that there will be; 0 where that is not known.
     wanted: AtomicU64,
     limit: Mutex<String>,
-    odd: Mutex<Vec<String>>,
+    /// With whether it was taken.
+    odd: Mutex<Vec<(String, bool)>>,
 }
 
 /// A unit of [`Progress::cost`].
@@ -59,11 +60,11 @@ impl Progress {
         *lock(&self.limit) = what;
     }
 
-    /// Something that the summary has to say; each is said once.
+    /// Something that whoever watches has to be told; each is said once.
     pub(crate) fn odd(&self, what: String) {
         let mut odd = lock(&self.odd);
-        if !odd.contains(&what) {
-            odd.push(what);
+        if !odd.iter().any(|(known, _)| *known == what) {
+            odd.push((what, false));
         }
     }
 
@@ -117,9 +118,15 @@ impl Progress {
         lock(&self.limit).clone()
     }
 
-    /// What is to be said of the run besides.
-    pub fn oddities(&self) -> Vec<String> {
-        lock(&self.odd).clone()
+    /// What is to be said of the run besides, and was not given by this before.
+    pub fn take_oddities(&self) -> Vec<String> {
+        let mut odd = lock(&self.odd);
+        let new = odd.iter_mut().filter(|(_, taken)| !taken);
+        new.map(|(what, taken)| {
+            *taken = true;
+            what.clone()
+        })
+        .collect()
     }
 }
 
