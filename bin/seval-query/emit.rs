@@ -7,7 +7,7 @@ use seval_core::{Error, Result, Rows};
 use seval_net::batch::Requests;
 use seval_net::plan::is_known;
 use seval_net::rows::{Settings, requests};
-use seval_net::{Known, Model};
+use seval_net::{Known, Model, Request};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -31,6 +31,7 @@ pub fn emit(
     let (asked, _batches) = mpsc::channel();
     let (mut answered, mut files) = (0, 0);
     let mut to_write = requests(rows, models, settings, asked)?
+        .map(|request| request.and_then(one_turn))
         .filter(|request| match request {
             Ok(request) if is_known(&models[request.model], known, request) => {
                 answered += 1;
@@ -58,7 +59,8 @@ pub fn emit(
         })?;
     }
     drop(to_write);
-    let mut parts = vec![format!("{} requests in {files} files", count(writer.written()))];
+    let places = if files > 1 { format!(" in {files} files") } else { String::new() };
+    let mut parts = vec![format!("{} requests out{places}", count(writer.written()))];
     if writer.repeated() > 0 {
         parts.push(format!("{} more are the same as one of them", count(writer.repeated())));
     }
@@ -67,6 +69,15 @@ pub fn emit(
     }
     cli::note(parts.join("; "));
     Ok(())
+}
+
+/// A file has no place for what depends on an answer.
+fn one_turn(request: Request) -> Result<Request> {
+    match seval_net::leaves_turns_open(&request) {
+        false => Ok(request),
+        true => Err(Error::data("the input", "a conversation leaves turns to the model")
+            .hint("each of its turns waits for the one before: ask it live")),
+    }
 }
 
 /// The name of one of several files.

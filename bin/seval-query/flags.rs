@@ -55,6 +55,9 @@ pub struct Flags {
     pub ask: AskFlags,
 
     #[command(flatten)]
+    pub run: RunFlags,
+
+    #[command(flatten)]
     pub asking: ModelFlags,
 
     #[command(flatten)]
@@ -84,14 +87,6 @@ pub struct AskFlags {
     #[arg(long, value_name = "SETTING=VALUES", num_args = 1..)]
     pub set: Vec<String>,
 
-    /// Answers to each prompt.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=10_000))]
-    pub samples: i64,
-
-    /// Ask only for the first rows.
-    #[arg(long, value_name = "ROWS")]
-    pub limit: Option<usize>,
-
     /// The server's sampling seed; sample i gets seed + i.
     #[arg(long, value_name = "SEED")]
     pub seed: Option<i64>,
@@ -103,6 +98,18 @@ pub struct AskFlags {
     /// Have answers sent in pieces, as they are made.
     #[arg(long)]
     pub stream: bool,
+}
+
+/// How much of it is done.
+#[derive(Args, Clone, Debug)]
+pub struct RunFlags {
+    /// Answers to each prompt.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    pub samples: i64,
+
+    /// Ask only for the first rows.
+    #[arg(long, value_name = "ROWS")]
+    pub limit: Option<usize>,
 
     /// Add `latency_ms` and `attempts`, which differ from run to run.
     #[arg(long)]

@@ -39,9 +39,11 @@ fn run(mut flags: Flags) -> Result<()> {
     give_back_files(&mut flags);
     refuse_sql(&flags.input.files)?;
     let mut stage = Stage::new("seval-query");
-    let (models, decodings) = models::open(&flags.ask, &flags.asking, &flags.shared, &mut stage)?;
-    let settings = Settings::new(decodings, flags.ask.samples, flags.ask.timings);
-    models::check_budget(&flags.ask, &models)?;
+    let by_files = flags.batch.emit_requests || !flags.batch.from_replies.is_empty();
+    let (models, decodings) =
+        models::open(&flags.ask, &flags.asking, by_files, &flags.shared, &mut stage)?;
+    let settings = Settings::new(decodings, flags.run.samples, flags.run.timings);
+    models::check_budget(&flags.run, &models)?;
     let rows = rows(&flags, stage)?;
     check_journal(&flags)?;
     let replies = replies(&flags)?;
@@ -49,7 +51,7 @@ fn run(mut flags: Flags) -> Result<()> {
         journal: flags.asking.server.journal()?,
         replies: replies.as_ref().map(Replies::journal),
     };
-    if flags.ask.dry_run {
+    if flags.run.dry_run {
         return plan::plan(rows, &models, &known, &settings, &flags);
     }
     if flags.batch.emit_requests {
@@ -63,7 +65,9 @@ fn run(mut flags: Flags) -> Result<()> {
     let written = output::write(query.into_rows(), &(&flags.output).into());
     let progress = shown.stop();
     journal.as_ref().map_or(Ok(()), Journal::close)?;
-    progress::say(&progress, journal.as_ref(), replies.as_ref());
+    if written.is_ok() || progress.answers() > 0 {
+        progress::say(&progress, journal.as_ref(), replies.as_ref());
+    }
     written.map(|_| ())
 }
 
@@ -81,7 +85,7 @@ fn rows(flags: &Flags, mut stage: Stage) -> Result<Rows> {
     let sources = input::sources(&flags.input.files)?;
     stage.inputs = input::hashes(&sources)?;
     let mut rows = input::read(sources, &input::Options::default())?;
-    if let Some(limit) = flags.ask.limit {
+    if let Some(limit) = flags.run.limit {
         rows = rows.limit(limit);
     }
     rows.history.push(stage);
@@ -90,7 +94,7 @@ fn rows(flags: &Flags, mut stage: Stage) -> Result<Rows> {
 
 /// Counts the answers to come, where the rows are in files.
 fn total(flags: &Flags, variants: usize) -> impl FnOnce() -> Option<u64> + Send + 'static {
-    let (files, limit) = (flags.input.files.clone(), flags.ask.limit);
+    let (files, limit) = (flags.input.files.clone(), flags.run.limit);
     move || {
         let sources = input::sources(&files).ok()?;
         if sources.iter().any(|source| matches!(source, input::Source::Stdin)) {
@@ -112,10 +116,10 @@ fn replies(flags: &Flags) -> Result<Option<Replies>> {
 
 fn limits(flags: &Flags) -> Limits {
     Limits {
-        max_requests: flags.ask.max_requests,
-        max_cost: flags.ask.max_cost,
-        grace: Duration::from_secs(flags.ask.grace),
-        strict_model: flags.ask.strict_model,
+        max_requests: flags.run.max_requests,
+        max_cost: flags.run.max_cost,
+        grace: Duration::from_secs(flags.run.grace),
+        strict_model: flags.run.strict_model,
         ..flags.asking.server.limits()
     }
 }

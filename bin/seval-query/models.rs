@@ -1,6 +1,6 @@
 //! The models that the command line names.
 
-use crate::flags::{AskFlags, ModelsFlags};
+use crate::flags::{AskFlags, ModelsFlags, RunFlags};
 use crate::model::ModelFlags;
 use arrow::datatypes::DataType;
 use serde_json::json;
@@ -16,10 +16,12 @@ use seval_net::{
     Connection, Decoding, Known, Limits, Message, Model, Outcome, Request, Traits, ask, table,
 };
 
-/// The models, and for each the decoding settings to ask it with.
+/// The models, and for each the decoding settings to ask it with. `by_files`: a model without an address is
+/// asked by files of requests and replies.
 pub fn open(
     ask: &AskFlags,
     asking: &ModelFlags,
+    by_files: bool,
     shared: &SharedFlags,
     stage: &mut Stage,
 ) -> Result<(Vec<Model>, Vec<Vec<Decoding>>)> {
@@ -34,7 +36,13 @@ pub fn open(
     let connection = Connection { stream: ask.stream, ..asking.server.connection()? };
     let mut models: Vec<Model> = Vec::new();
     for spec in &ask.model {
-        for model in named(spec, file.as_ref(), &connection, shared, stage)? {
+        let opened = match named(spec, file.as_ref(), &connection, shared, stage) {
+            Err(_) if by_files && Model::needs_address(spec, &connection) => {
+                vec![Model::named(spec)?]
+            }
+            opened => opened?,
+        };
+        for model in opened {
             if models.iter().any(|known| known.name == model.name) {
                 return Err(Error::usage(spec, format!("the model {} is named twice", model.name))
                     .hint("to ask it several times, use --samples"));
@@ -52,9 +60,9 @@ pub fn open(
 }
 
 /// A sum can only be kept to where prices are known.
-pub fn check_budget(ask: &AskFlags, models: &[Model]) -> Result<()> {
+pub fn check_budget(run: &RunFlags, models: &[Model]) -> Result<()> {
     let priceless = models.iter().find(|model| {
-        ask.max_cost.is_some() && !model.is_simulated() && model.settings.price.is_none()
+        run.max_cost.is_some() && !model.is_simulated() && model.settings.price.is_none()
     });
     match priceless {
         None => Ok(()),
@@ -75,7 +83,8 @@ fn named(
     stage: &mut Stage,
 ) -> Result<Vec<Model>> {
     if let Some(entry) = file.and_then(|file| file.get(spec)) {
-        return Ok(vec![Model::of_file(spec, entry, connection)?]);
+        let model = Model::of_file(spec, entry, connection);
+        return Ok(vec![model.map_err(|error| error.at(format!("model {spec}")))?]);
     }
     if let Some(path) = spec.strip_prefix("replay:") {
         return Ok(vec![replay(spec, path, stage)?]);
@@ -122,7 +131,7 @@ pub fn check(flags: &ModelsFlags, shared: &SharedFlags) -> Result<()> {
     if let (true, Some(path)) = (ask_flags.model.is_empty(), &ask_flags.models) {
         ask_flags.model = ModelsFile::read(path)?.names().map(str::to_owned).collect();
     }
-    let (models, decodings) = open(&ask_flags, &flags.asking, shared, &mut Stage::new(""))?;
+    let (models, decodings) = open(&ask_flags, &flags.asking, false, shared, &mut Stage::new(""))?;
     let columns = [
         ("model", DataType::Utf8),
         ("outcome", DataType::Utf8),

@@ -115,7 +115,8 @@ pub fn say(progress: &Progress, journal: Option<&Journal>, replies: Option<&Repl
     parts.extend(
         replies.map(|replies| format!("{} from replies", count(replies.journal().reused()))),
     );
-    parts.extend(progress.cost().map(|cost| format!("${cost:.4} in this run")));
+    let cost = progress.cost().filter(|_| progress.sent() > 0);
+    parts.extend(cost.map(|cost| format!("${cost:.4} in this run")));
     if progress.possibly_billed() > 0 {
         let possibly = count(progress.possibly_billed());
         parts.push(format!("{possibly} possibly billed without an answer"));

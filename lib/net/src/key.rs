@@ -9,7 +9,13 @@ use std::path::Path;
 pub fn find(variable: Option<&str>, file: Option<&Path>) -> Result<Option<SecretString>> {
     let key = match (variable, file) {
         (Some(name), _) => std::env::var(name).map_err(|_| {
-            Error::usage("--api-key-env", format!("the environment variable {name} is not set"))
+            let what = match is_variable(name) {
+                true => format!("the environment variable {name} is not set"),
+                // It may be a key, which must not be shown.
+                false => "no environment variable of that name is set".to_owned(),
+            };
+            Error::usage("--api-key-env", what)
+                .hint("give the name of the variable that holds the key")
         })?,
         (None, Some(path)) => read(path)?,
         (None, None) => return Ok(None),
@@ -18,6 +24,12 @@ pub fn find(variable: Option<&str>, file: Option<&Path>) -> Result<Option<Secret
         "" => Err(Error::usage("the key", "is empty")),
         key => Ok(Some(SecretString::from(key.to_owned()))),
     }
+}
+
+/// Whether a text has the form of a variable's name: capital letters, digits and `_`.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
+    !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() && name.bytes().all(allowed)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -143,6 +143,13 @@ impl Model {
         Ok(Self::of(check(Kind::of(spec)?.1)?.to_owned(), Provider::Named))
     }
 
+    /// Whether the model that `spec` names is one of a server, whose address nobody says.
+    pub fn needs_address(spec: &str, connection: &Connection) -> bool {
+        let elsewhere = ["sim:", "exec:", "replay:"].iter().any(|prefix| spec.starts_with(prefix));
+        let has_none = |kind: &Kind| connection.base_url.is_none() && kind.base_url().is_none();
+        !elsewhere && Kind::of(spec).is_ok_and(|(kind, _)| has_none(&kind))
+    }
+
     fn of(name: String, provider: Provider) -> Self {
         Self { name, provider, settings: Settings::default() }
     }

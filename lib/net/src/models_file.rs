@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use crate::exchange::Decoding;
 use crate::grid;
+use crate::key;
 use crate::price::Price;
 
 /// Names under which people put the key itself.
@@ -231,10 +232,9 @@ impl Table {
 /// Keys hold small letters or dashes, nearly all of them; names of variables are written without.
 /// So a key that stands here by mistake goes no further, into an error that names the variable say.
 fn check_variable(name: &str) -> Result<(), String> {
-    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    match name.bytes().next() {
-        Some(first) if !first.is_ascii_digit() && name.bytes().all(known) => Ok(()),
-        _ => Err("is no variable's name of capital letters, digits and `_`".to_owned()),
+    match key::is_variable(name) {
+        true => Ok(()),
+        false => Err("is no variable's name of capital letters, digits and `_`".to_owned()),
     }
 }
 
