@@ -12,13 +12,14 @@ mod differences;
 mod file;
 mod room;
 mod store;
+mod sync;
+mod thread;
 pub mod totals;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
 
 use seval_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -27,10 +28,8 @@ use crate::exchange::{Answer, Outcome};
 use crate::fingerprint::{Asked, Fingerprint};
 use differences::Difference;
 use room::Room;
-use store::{Group, Statements, Store};
-
-/// Commands that are taken up together, which bounds what one commit holds.
-const GROUP: usize = 512;
+use store::Store;
+use thread::Command;
 
 /// The answers of earlier runs and of this one. Clones are the same journal.
 #[derive(Clone)]
@@ -99,14 +98,6 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 /// What the journal will have done.
 pub(crate) type Done<T> = oneshot::Receiver<Result<T>>;
 
-enum Command {
-    Begin(Vec<Begin>, Reply<i64>),
-    End(Vec<Record>, Reply<Vec<Record>>),
-    Read(Fingerprint, i64, Reply<Answer>),
-    Compare(Vec<Arc<Asked>>, Reply<Vec<Difference>>),
-    Close(Reply<()>),
-}
-
 impl Journal {
     /// Opens a journal, or starts one; nobody else may have it open.
     ///
@@ -143,9 +134,9 @@ impl Journal {
                 }
             }
         };
-        thread::Builder::new()
+        std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || serve(store, room, &queue, enter))
+            .spawn(move || thread::serve(store, room, &queue, enter))
             .map_err(|error| Error::io("starting the journal", &error))?;
         Ok(journal)
     }
@@ -263,122 +254,6 @@ fn enter(index: &mut HashMap<Fingerprint, Entry>, fingerprint: Fingerprint, new:
             }
         })
         .or_insert(new);
-}
-
-/// The journal's thread, until it is closed or nobody can ask any more.
-fn serve(
-    store: Store,
-    room: Room,
-    queue: &mpsc::Receiver<Command>,
-    enter: impl Fn(&[(Fingerprint, Entry)]),
-) {
-    let closed = match store.statements() {
-        Ok(statements) => converse(&store, room, statements, queue, enter),
-        Err(error) => refuse(queue, &error),
-    };
-    // What reads or writes the file is gone by now, so that it can be closed.
-    let result = store.close();
-    if let Some(reply) = closed {
-        let _ = reply.send(result);
-    }
-}
-
-/// Carries out commands. Whoever closes the journal waits for the sender that this returns.
-fn converse(
-    store: &Store,
-    mut room: Room,
-    mut statements: Statements<'_>,
-    queue: &mpsc::Receiver<Command>,
-    enter: impl Fn(&[(Fingerprint, Entry)]),
-) -> Option<Reply<()>> {
-    // None of these sends matters where nobody waits for the reply any more.
-    loop {
-        let (mut begins, mut begun) = (Vec::new(), Vec::new());
-        let (mut records, mut ended) = (Vec::new(), Vec::new());
-        let mut rest = Vec::new();
-        let first = queue.recv().ok()?;
-        for command in std::iter::once(first).chain(queue.try_iter().take(GROUP)) {
-            match command {
-                Command::Begin(attempts, reply) => match room.take(attempts.len()) {
-                    Ok(()) => {
-                        begins.push(attempts);
-                        begun.push(reply);
-                    }
-                    Err(error) => drop(reply.send(Err(error))),
-                },
-                Command::End(what, reply) => {
-                    room.give_back(&what);
-                    records.push(what);
-                    ended.push(reply);
-                }
-                other => rest.push(other),
-            }
-        }
-        if !begun.is_empty() || !ended.is_empty() {
-            let group = Group { begins: &begins, records: &records };
-            let written = match store.write(&mut statements, &group) {
-                Ok(written) => written,
-                Err(error) => {
-                    // What a failed write left behind is not known: nothing more is written.
-                    begun.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
-                    ended.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
-                    rest.into_iter().for_each(|command| command.refuse(&error));
-                    return refuse(queue, &error);
-                }
-            };
-            let entries = records.iter().flatten().zip(written.rows).filter_map(|(record, row)| {
-                let failed = !is_kept(record.answer.outcome);
-                Some((
-                    record.asked.fingerprint,
-                    Entry { row: row?, failed, taken: false, earlier: false },
-                ))
-            });
-            enter(&entries.collect::<Vec<_>>());
-            let mut attempt = written.first_attempt;
-            for (attempts, reply) in begins.iter().zip(begun) {
-                let _ = reply.send(Ok(attempt));
-                attempt += attempts.len() as i64;
-            }
-            for (records, reply) in records.into_iter().zip(ended) {
-                let _ = reply.send(Ok(records));
-            }
-        }
-        for command in rest {
-            match command {
-                Command::Read(fingerprint, row, reply) => {
-                    let _ = reply.send(store.read(&mut statements, fingerprint, row));
-                }
-                Command::Compare(missing, reply) => {
-                    let _ = reply.send(store.differences(&missing));
-                }
-                Command::Close(reply) => return Some(reply),
-                Command::Begin(..) | Command::End(..) => {}
-            }
-        }
-    }
-}
-
-/// Says to all who ask what is wrong with the journal.
-fn refuse(queue: &mpsc::Receiver<Command>, error: &Error) -> Option<Reply<()>> {
-    loop {
-        match queue.recv().ok()? {
-            Command::Close(reply) => return Some(reply),
-            other => other.refuse(error),
-        }
-    }
-}
-
-impl Command {
-    fn refuse(self, error: &Error) {
-        let error = error.clone();
-        match self {
-            Self::Begin(_, reply) => drop(reply.send(Err(error))),
-            Self::End(_, reply) => drop(reply.send(Err(error))),
-            Self::Read(_, _, reply) => drop(reply.send(Err(error))),
-            Self::Compare(_, reply) => drop(reply.send(Err(error))),
-            Self::Close(reply) => drop(reply.send(Err(error))),
-        }
-    }
 }
 
 /// The journal's thread is no more.

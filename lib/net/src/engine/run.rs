@@ -73,6 +73,8 @@ pub struct Run {
     ends: Vec<(Record, Option<Box<Job>>)>,
     /// Requests that are sent, or about to be.
     under_way: usize,
+    /// Ends that are not durable yet: a run that is killed may lose them as if they were under way.
+    unsaved: usize,
     /// Questions without an answer in the journal, as long as none has one.
     missing: Option<Vec<Arc<Asked>>>,
     /// No more questions will come.
@@ -130,6 +132,7 @@ impl Run {
             coming: FuturesUnordered::new(),
             ends: Vec::new(),
             under_way: 0,
+            unsaved: 0,
             missing: has_answers.then(Vec::new),
             all_read: false,
             ending: None,
@@ -319,6 +322,7 @@ impl Run {
                 self.end_with(error);
             }
             Event::Kept(jobs, records) => {
+                self.unsaved -= jobs.len();
                 for (record, job) in records?.into_iter().zip(jobs) {
                     if let Some(job) = job {
                         self.settled(job, record.answer);

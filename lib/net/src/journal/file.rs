@@ -1,6 +1,8 @@
-//! Opens the journal's file: a SQLite database, written ahead of its main part and synced at every
-//! commit.
+//! Opens the journal's file: a SQLite database, written ahead of its main part.
 //!
+//! - A commit is safe from the end of the process at once, and from the end of power once the log of
+//!   what is written ahead is synced, which [`super::sync`] sees to: SQLite would hold up all other
+//!   work meanwhile.
 //! - The version is in `user_version`. Our mark is in `application_id`: another program's database
 //!   is left as it is.
 //! - One process writes, and holds a lock beside SQLite's own, so that the second to come is told at
@@ -191,9 +193,18 @@ fn prepare(place: &str, connection: &Connection) -> Result<()> {
     // Written even where nothing changes: a journal that cannot be written must say so now.
     let sql = format!(
         "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; {first} {second}
-         PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;"
+         PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;
+         PRAGMA synchronous = NORMAL;"
     );
     connection.execute_batch(&sql).map_err(wrong)
+}
+
+/// The file that commits go to first; once it is synced, they are durable.
+pub fn log(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    let place = name.to_string_lossy().into_owned();
+    File::open(&name).map_err(|error| Error::io(place, &error))
 }
 
 /// What is wrong with the file, by who must act.

@@ -43,6 +43,8 @@ pub struct Store {
     connection: Connection,
     /// Closed after the connection: to close any handle of a file gives up SQLite's locks on it.
     _lock: Option<File>,
+    /// What has to be synced for commits to be durable; none in a file that vanishes.
+    pub log: Option<File>,
 }
 
 /// What is said to the file again and again, parsed once.
@@ -75,12 +77,13 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self> {
         let (connection, lock) = file::open(path)?;
         let place = path.to_string_lossy().into_owned();
-        Ok(Self { place, connection, _lock: Some(lock) })
+        let log = file::log(path)?;
+        Ok(Self { place, connection, _lock: Some(lock), log: Some(log) })
     }
 
     /// A file that has no name and vanishes when it is closed.
     pub fn temporary(place: &str) -> Result<Self> {
-        Ok(Self { place: place.to_owned(), connection: file::temporary()?, _lock: None })
+        Ok(Self { place: place.to_owned(), connection: file::temporary()?, _lock: None, log: None })
     }
 
     /// Which answers there are, and where.
@@ -115,7 +118,7 @@ impl Store {
         })
     }
 
-    /// Writes all of a group or nothing; it is on disk when this returns.
+    /// Writes all of a group or nothing; it outlives the process when this returns.
     pub fn write(&self, statements: &mut Statements<'_>, group: &Group<'_>) -> Result<Written> {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let at = i64::try_from(at).unwrap_or(i64::MAX);

@@ -23,7 +23,8 @@ impl Run {
     pub(super) fn send_due(&mut self) -> Result<Option<Instant>> {
         let mut jobs = Vec::new();
         let mut wake = None;
-        while self.ending.is_none() {
+        // What a run can lose that is killed is what it has connections for.
+        while self.ending.is_none() && self.under_way + self.unsaved < self.limits.max_connections {
             let now = Instant::now().into_std();
             match self.pace.next(now, || self.draws.next()) {
                 Next::Send { job, ticket } => {
@@ -115,6 +116,7 @@ impl Run {
             return Ok(());
         }
         kill_at("before_result");
+        self.unsaved += self.ends.len();
         let (records, jobs): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ends).into_iter().unzip();
         let kept = journal.end(records)?;
         self.coming.push(Box::pin(async move {
