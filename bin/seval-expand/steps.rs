@@ -14,7 +14,7 @@ use seval_core::template::File;
 use seval_core::template::chain::Chain;
 use seval_core::{Error, Result, Rows, cli, input, output};
 use seval_net::generate::{self, Asking, Settings, Shared};
-use seval_net::{Journal, Model, batch};
+use seval_net::{Journal, Known, Model, batch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
