@@ -90,6 +90,10 @@ bench: ## Build release binaries and measure them, beside what they are compared
 	$(CARGO) build --locked --quiet --release --workspace --bins
 	python3 tests/bench.py $(TARGET)/release
 
+.PHONY: real-server
+real-server: build ## Check the programs against a real server, which it builds the first time
+	python3 tests/real_server.py $(BIN)
+
 PREFIX ?= $(HOME)/.local
 .PHONY: install
 install: ## Install release binaries, man pages and completions under PREFIX
