@@ -12,6 +12,7 @@ mod journals;
 mod kills;
 mod labels;
 mod lost;
+mod mixed;
 mod money;
 mod refusals;
 mod replies;

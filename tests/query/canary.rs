@@ -6,7 +6,6 @@ use super::{Run, ask, metadata, table};
 use crate::run::Folder;
 use crate::server::prompts;
 use serde_json::json;
-use std::process::Command;
 
 /// With signs that look otherwise in JSON, in an address and in base64.
 const KEY: &str = "sk-CANARY-7f3a/Zq+9\"w\\x=";
@@ -175,8 +174,6 @@ fn leaks(what: &str, fate: Fate, flags: &str) -> Vec<String> {
         "{what}"
     );
     drop(ledger);
-    let status = Command::new("bash").args(["-c", "true"]).output().unwrap();
-    texts.push(("nothing".to_owned(), status.stdout));
     for line in [
         "status j.db --format jsonl",
         "export j.db -o e.jsonl",

@@ -247,7 +247,8 @@ fn head(stream: &mut TcpStream) -> Result<Option<(String, Vec<u8>)>> {
             return Ok(None);
         }
         if !bytes[0].is_ascii_uppercase() {
-            // Somebody speaks TLS to us.
+            // Somebody speaks TLS to us. What is left unread would reset the connection.
+            stream.read_exact(&mut bytes[..there])?;
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")?;
             return Ok(None);
         }

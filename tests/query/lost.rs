@@ -82,7 +82,8 @@ fn row_14_where_nothing_listens_the_run_ends() {
     let folder = Folder::new();
     prompts(&folder, 100);
     let line = format!(
-        "seval-query -m m --base-url http://{host}/v1 --max-retries 1 --journal j.db p.jsonl -o r.parquet"
+        "seval-query -m m --base-url http://{host}/v1 --max-retries 1 --journal j.db p.jsonl \
+         -o r.parquet"
     );
     let run = Run::start(&folder, &line).end();
     assert_eq!(run.code, 1, "{run:?}");
