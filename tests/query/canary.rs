@@ -237,7 +237,7 @@ fn canary_a_key_in_a_models_file_is_refused_and_not_shown() {
 #[test]
 fn canary_the_forms_that_are_searched_for_are_those() {
     assert_eq!(base64(b"Bearer x"), "QmVhcmVyIHg=");
-    assert_eq!(holds(base64(format!("Bearer {KEY}").as_bytes()).as_bytes()).is_some(), true);
+    assert!(holds(base64(format!("Bearer {KEY}").as_bytes()).as_bytes()).is_some());
     assert!(holds(base64(KEY.as_bytes()).as_bytes()).is_some());
     assert!(holds(json!(KEY).to_string().as_bytes()).is_some());
     assert!(holds(b"nothing of it").is_none());

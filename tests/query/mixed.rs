@@ -34,7 +34,7 @@ fn fault(asked: &Asked, seed: u64) -> Option<Act> {
         13 => raw("[".repeat(100_000)),
         14 => stream(asked, "so far", ""),
         // Few: each of them costs the time that an attempt may take.
-        15 if asked.draw(seed + 1) % 4 == 0 => silence(),
+        15 if asked.draw(seed + 1).is_multiple_of(4) => silence(),
         _ => return None,
     })
 }

@@ -101,7 +101,7 @@ fn row_34_an_interrupted_run_is_billed_once() {
 #[test]
 fn row_34_what_was_billed_and_lost_is_counted() {
     // One in ten is billed, and lost on its way.
-    let lost = |asked: &Asked| asked.nth == 0 && asked.draw(5) % 10 == 0;
+    let lost = |asked: &Asked| asked.nth == 0 && asked.draw(5).is_multiple_of(10);
     let server = FaultServer::start(move |asked| match lost(asked) {
         true => good(asked).cut_body(30, End::Close),
         false => good(asked),

@@ -151,7 +151,7 @@ fn row_11_and_no_oftener_than_was_said() {
 #[test]
 fn row_11_bursts_cost_no_more_than_what_failed() {
     // One request in ten fails, once.
-    let fails = |asked: &Asked| asked.nth == 0 && asked.draw(11) % 10 == 0;
+    let fails = |asked: &Asked| asked.nth == 0 && asked.draw(11).is_multiple_of(10);
     let server = FaultServer::start(move |asked| match fails(asked) {
         true => refuses(503, &[]),
         false => good(asked).late(1),
