@@ -40,13 +40,14 @@ fn row_02_a_kill_at_every_step_loses_nothing() {
     for label in LABELS {
         for _ in 0..SEEDS {
             let publishes = label.ends_with("publish");
-            let at = if publishes { 1 } else { 1 + draws.below(ROWS) };
+            let at = if publishes { 1 } else { 1 + draws.below(ROWS / CONNECTIONS as u64) };
             killed_at(label, at, &server, &line, &whole);
         }
     }
 }
 
-/// Kills a run the `at`-th time that it passes the label, and resumes it.
+/// Kills a run the `at`-th time that it passes the label, and resumes it. What comes together passes
+/// once, so that a run passes at least as often as it has rows for each connection.
 fn killed_at(label: &str, at: u64, server: &FaultServer, line: &str, whole: &[u8]) {
     let (what, rows, before) = (format!("{label}:{at}"), ROWS as usize, server.count());
     let folder = Folder::new();
