@@ -173,7 +173,7 @@ impl Run {
                 break status;
             }
             if self.began.elapsed() > LONGEST {
-                panic!("the run does not end");
+                panic!("the run does not end: {}", self.proc("cmdline").replace('\0', " "));
             }
             thread::sleep(Duration::from_millis(2));
         };

@@ -150,8 +150,9 @@ fn leaks(what: &str, fate: Fate, flags: &str) -> Vec<String> {
     prompts(&folder, 3);
     let flags = format!(
         "{flags} --api-key-env SEVAL_TEST_KEY --max-connections 1 --max-retries 1 \
-         --attempt-timeout 2 --timings -v -v"
+         --attempt-timeout 2 --timings -v"
     );
+    eprintln!("{what}");
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
     for (out, file) in
         [("-o r.parquet", "r.parquet"), ("-o r.jsonl", "r.jsonl"), ("--format csv-raw", "")]
@@ -180,7 +181,7 @@ fn leaks(what: &str, fate: Fate, flags: &str) -> Vec<String> {
         "export j.db -o e.parquet",
         "verify j.db",
     ] {
-        let output = folder.bash(&format!("seval-query {line} -v -v"));
+        let output = folder.bash(&format!("seval-query {line} -v"));
         texts.push((line.to_owned(), [output.stdout, output.stderr].concat()));
     }
     for name in folder.names() {
@@ -228,7 +229,7 @@ fn canary_a_key_in_a_models_file_is_refused_and_not_shown() {
         json!(KEY)
     );
     folder.write("models.toml", models);
-    let line = "seval-query --models models.toml -m m p.jsonl -o r.parquet -v -v";
+    let line = "seval-query --models models.toml -m m p.jsonl -o r.parquet -v";
     let run = Run::start(&folder, line).end();
     assert_eq!((run.code, server.count()), (2, 0), "{run:?}");
     assert!(!run.stderr.contains(PLAIN), "{run:?}");

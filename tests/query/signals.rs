@@ -125,7 +125,7 @@ fn row_23_a_reader_that_goes_away_is_no_panic() {
         "LINE --format arrow | head -c 10 > head.txt",
         "LINE --format jsonl >&-",
         "LINE --format jsonl 2>&- > rows.jsonl",
-        "LINE -v -v --format jsonl 2>&1 >rows.jsonl | true",
+        "LINE -v --format jsonl 2>&1 >rows.jsonl | true",
         "LINE --format jsonl > /dev/full",
         "LINE -o r.parquet 2> /dev/full",
         "LINE -o r.parquet >&- 2>&-",
