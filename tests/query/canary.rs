@@ -107,7 +107,7 @@ const FATES: [(&str, Fate); 22] = [
     ("no JSON", |asked| raw(format!("<html>{}", echo(asked)))),
     ("long text", |asked| raw(format!("{}{}", "x".repeat(280), echo(asked)))),
     ("cut JSON", |asked| {
-        let text = chat(asked, &echo(asked)).to_string();
+        let text = chat(asked, &asked.authorization).to_string();
         raw(text.as_bytes()[..text.len() - 90].to_vec())
     }),
     ("RST", |_| ends(End::Reset)),
@@ -150,7 +150,7 @@ fn leaks(what: &str, fate: Fate, flags: &str) -> Vec<String> {
     prompts(&folder, 3);
     let flags = format!(
         "{flags} --api-key-env SEVAL_TEST_KEY --max-connections 1 --max-retries 1 \
-         --attempt-timeout 2 --timings -v"
+         --attempt-timeout 2 --max-retry-after 3 --timings -v"
     );
     eprintln!("{what}");
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();

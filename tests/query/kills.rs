@@ -68,6 +68,10 @@ fn until_done(most: usize, rows: usize, draws: &mut Draws) -> usize {
             assert!(requests.is_empty(), "asked without a journal");
             continue;
         }
+        if requests.is_empty() && !folder.bash("seval-query verify j.db").status.success() {
+            // Killed while the journal was being made.
+            continue;
+        }
         let now = status(&folder);
         let (new, lost) =
             (number(&now, "answers") - answers, number(&now, "unfinished") - unfinished);

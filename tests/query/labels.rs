@@ -63,7 +63,7 @@ fn killed_at(label: &str, at: u64, server: &FaultServer, line: &str, whole: &[u8
     let at = at as usize;
     match label {
         "after_result" => assert!(answers >= at, "{what}: {now}"),
-        "before_intent" => assert!(first <= at + CONNECTIONS, "{what}: {first}"),
+        "before_intent" => assert!(first <= at * CONNECTIONS, "{what}: {first}"),
         "after_intent" | "before_send" => assert!(unfinished >= 1, "{what}: {now}"),
         "after_send" | "before_result" => assert!(first >= 1 && unfinished >= 1, "{what}: {now}"),
         _ => assert_eq!((answers, unfinished), (rows, 0), "{what}: {now}"),
