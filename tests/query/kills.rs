@@ -77,7 +77,8 @@ fn until_done(most: usize, rows: usize, draws: &mut Draws) -> usize {
             (number(&now, "answers") - answers, number(&now, "unfinished") - unfinished);
         answers += new;
         unfinished += lost;
-        assert!(lost <= CONNECTIONS && requests.len() <= new + lost, "{now} {}", requests.len());
+        assert!(lost <= CONNECTIONS, "{lost} requests were under way, after {kills} kills: {now}");
+        assert!(requests.len() <= new + lost, "{} asked, {new} kept, {lost} lost", requests.len());
         // An answer that is kept was asked for.
         assert!(new <= requests.len(), "{now} {}", requests.len());
     }
