@@ -46,8 +46,8 @@ fn row_02_a_kill_at_every_step_loses_nothing() {
     }
 }
 
-/// Kills a run the `at`-th time that it passes the label, and resumes it. What comes together passes
-/// once, so that a run passes at least as often as it has rows for each connection.
+/// Kills a run the `at`-th time that it passes the label, and resumes it. What comes together
+/// passes once, so that a run passes at least as often as it has rows for each connection.
 fn killed_at(label: &str, at: u64, server: &FaultServer, line: &str, whole: &[u8]) {
     let (what, rows, before) = (format!("{label}:{at}"), ROWS as usize, server.count());
     let folder = Folder::new();
