@@ -16,6 +16,7 @@ mod learn;
 mod pipeline;
 mod prompts;
 mod quality;
+mod query;
 mod run;
 mod s_eval;
 mod select;

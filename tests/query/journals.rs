@@ -1,0 +1,85 @@
+//! Rows 26 and 27: two runs on one journal, and a journal of another run.
+
+use super::acts::{Gate, Step, good};
+use super::fault_server::FaultServer;
+use super::{Run, ask};
+use crate::run::Folder;
+use crate::server::prompts;
+use std::time::Duration;
+
+#[test]
+fn row_26_the_second_run_on_a_journal_ends_at_once() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = FaultServer::start(move |asked| good(asked).after(Step::Until(held.clone())));
+    let folder = Folder::new();
+    prompts(&folder, 20);
+    let first = Run::start(&folder, &ask(&server, "--max-connections 4 -o r.parquet"));
+    assert!(server.wait(|ledger| ledger.requests.len() == 4));
+    for _ in 0..20 {
+        let second = Run::start(&folder, &ask(&server, "-o other.parquet")).end();
+        assert_eq!((second.code, server.count()), (1, 4), "{second:?}");
+        assert!(second.stderr.contains("j.db") && second.stderr.contains("open"), "{second:?}");
+        assert!(second.took < Duration::from_secs(5), "{second:?}");
+    }
+    gate.open();
+    assert_eq!(first.end().code, 0);
+    assert_eq!(server.count(), 20);
+    assert!(!folder.names().contains(&"other.parquet".to_owned()));
+}
+
+#[test]
+fn row_26_of_two_that_begin_together_none_asks_what_the_other_does() {
+    let server = FaultServer::start(|asked| good(asked).late(2));
+    for round in 1..=20 {
+        let folder = Folder::new();
+        prompts(&folder, 30);
+        // Another temperature each time: other questions, of the same server.
+        let line = |out: &str| {
+            let flags = format!("--temperature 0.{round:02} --max-connections 4 -o {out}");
+            ask(&server, &flags)
+        };
+        let runs = [line("1.parquet"), line("2.parquet")].map(|line| Run::start(&folder, &line));
+        let codes = runs.map(|run| run.end().code);
+        assert!(codes.iter().all(|code| [0, 1].contains(code)) && codes.contains(&0), "{codes:?}");
+    }
+    let ledger = server.ledger();
+    assert_eq!((ledger.requests.len(), ledger.keys.len()), (20 * 30, 20 * 30));
+}
+
+#[test]
+fn row_27_answers_to_something_else_are_not_used_and_it_is_said_what_differs() {
+    let server = FaultServer::start(good);
+    let folder = Folder::new();
+    prompts(&folder, 20);
+    let first = ask(&server, "--temperature 0 -o r.parquet");
+    folder.ok(&first);
+    assert_eq!(server.count(), 20);
+    let cases = [
+        (first.replace("--temperature 0", "--temperature 0.7"), "temperature"),
+        (first.replace("--temperature 0", ""), "temperature"),
+        (first.replace("--temperature 0", "--temperature 0 --top-p 0.5"), "top_p"),
+        (first.replace("--temperature 0", "--temperature 0 --max-tokens 9"), "max_tokens"),
+        (first.replace("-m m", "-m another"), "model"),
+        (first.replace("/v1", "/v2"), "address"),
+    ];
+    for (line, field) in cases {
+        let other = Folder::new();
+        prompts(&other, 20);
+        other.write("j.db", folder.read("j.db"));
+        let before = server.count();
+        let run = Run::start(&other, &line).end();
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(server.count() - before, 20, "{field}: an answer was used");
+        assert!(run.stderr.contains(field), "{field}: {}", run.stderr);
+    }
+    // Other texts are other questions; those that are the same are known.
+    let other = Folder::new();
+    let changed = String::from_utf8(folder.read("p.jsonl")).unwrap().replace("p1\"", "q1\"");
+    other.write("p.jsonl", changed);
+    other.write("j.db", folder.read("j.db"));
+    let before = server.count();
+    let run = Run::start(&other, &first).end();
+    assert_eq!((run.code, server.count() - before), (0, 1), "{run:?}");
+    assert!(run.stderr.contains("19 from the journal"), "{run:?}");
+}
