@@ -30,7 +30,8 @@ pub struct ServerFlags {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
-    /// How often a request is sent again after a failure that may pass.
+    /// How often a request is sent again after a failure that may pass; five times as often where the server only
+    /// says that it has too much to do.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub max_retries: u32,
 

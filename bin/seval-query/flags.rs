@@ -11,7 +11,7 @@ Examples:
   $ seval-query -m sim:cautious -m sim:permissive prompts.parquet -o r.parquet
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
   $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
-  $ seval-query -m sim: --set temperature=0,0.7 top_p=0.9 --samples 3 prompts.parquet -o study.parquet
+  $ seval-query -m sim: --set temperature=0,0.7 --samples 3 prompts.parquet -o study.parquet
 A server of your own, and what it will take:
   seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 --journal answers.db prompts.parquet \\
     -o responses.parquet
@@ -22,7 +22,7 @@ Files for a batch service or a cluster, and its results:
   seval-query -m MODEL --from-replies 'results-*.jsonl' prompts.parquet -o responses.parquet
 
 Order: for each row the models as given, for each model its decoding settings, for each of these the samples.
-Memory is bounded by the requests under way. Models are `sim:NAME`, `replay:FILE` (answers in a file of rows),
+Its memory is bounded by the requests under way. Models are `sim:NAME`, `replay:FILE` (answers in a file of rows),
 `exec:COMMAND` (a command that reads and writes JSON lines), `PROVIDER:MODEL` (`--list` has the providers), a name in
 --models, or the name by which the server at --base-url knows it.
 An interrupted run leaves no output; with --journal, the same command goes on from the answers it has, and what

@@ -47,17 +47,17 @@ fn run(mut flags: Flags) -> Result<()> {
     let rows = rows(&flags, stage)?;
     check_journal(&flags)?;
     let replies = replies(&flags)?;
-    let known = Known {
-        journal: flags.asking.server.journal()?,
-        replies: replies.as_ref().map(Replies::journal),
-    };
-    if flags.run.dry_run {
-        return plan::plan(rows, &models, &known, &settings, &flags);
-    }
-    if flags.batch.emit_requests {
-        return emit::emit(rows, &models, &known, &settings, &flags);
-    }
+    let known =
+        Known { journal: journal(&flags)?, replies: replies.as_ref().map(Replies::journal) };
     let journal = known.journal.clone();
+    if flags.run.dry_run || flags.batch.emit_requests {
+        let done = match flags.run.dry_run {
+            true => plan::plan(rows, &models, &known, &settings, &flags),
+            false => emit::emit(rows, &models, &known, &settings, &flags),
+        };
+        journal.as_ref().map_or(Ok(()), Journal::close)?;
+        return done;
+    }
     let total = total(&flags, settings.variants.len());
     let query = query(rows, models, limits(&flags), known, settings)?;
     let shown = progress::Shown::start(query.answers.progress(), total);
@@ -104,6 +104,16 @@ fn total(flags: &Flags, variants: usize) -> impl FnOnce() -> Option<u64> + Send 
         let rows = input::read(sources, &options).ok()?;
         let rows: usize = rows.batches.map_while(Result::ok).map(|batch| batch.num_rows()).sum();
         Some((limit.map_or(rows, |limit| rows.min(limit)) * variants) as u64)
+    }
+}
+
+/// The journal; none is made where nothing will be sent.
+fn journal(flags: &Flags) -> Result<Option<Journal>> {
+    let sends = !(flags.run.dry_run || flags.batch.emit_requests);
+    let journal = flags.asking.server.journal.as_ref();
+    match sends || journal.is_some_and(|path| path.exists()) {
+        true => flags.asking.server.journal(),
+        false => Ok(None),
     }
 }
 

@@ -18,7 +18,9 @@ pub fn plan(
 ) -> Result<()> {
     let (asked, _batches) = mpsc::channel();
     let plan = count_requests(models, known, requests(rows, models, settings, asked)?)?;
-    output::write(as_rows(&plan)?, &(&flags.output).into())?;
+    // The place of the responses is not the plan's.
+    let options = output::Options { path: None, ..(&flags.output).into() };
+    output::write(as_rows(&plan)?, &options)?;
     for difference in &plan.differences {
         cli::warn(format_args!(
             "the journal has answers to the same prompts, asked differently: {difference}"

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use reqwest::{Certificate, Client, Url, redirect};
 use serde_json::Value;
 use seval_core::{Error, Result};
@@ -115,7 +117,7 @@ pub(crate) fn deepest<'e>(
     cause
 }
 
-/// The forms in which a server may hand a secret back: as it is, in JSON, in an address.
+/// The forms in which a server may hand a secret back: as it is, in JSON, in an address, in base64.
 pub(crate) fn forms(secret: &str) -> Vec<String> {
     if secret.len() < SHORTEST_SECRET {
         return Vec::new();
@@ -130,7 +132,9 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
             _ => format!("%{byte:02X}"),
         })
         .collect();
-    vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent]
+    // Of the same in base64, what does not depend on what stands beside it.
+    let base64 = STANDARD_NO_PAD.encode(&secret[..secret.len() - secret.len() % 3]);
+    vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent, base64]
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_every_form() {
-        assert_eq!(forms("a/\"b+"), ["a/\"b+", "a/\\\"b+", "a%2F%22b%2B"]);
+        assert_eq!(forms("a/\"b+"), ["a/\"b+", "a/\\\"b+", "a%2F%22b%2B", "YS8i"]);
         assert!(forms("x").is_empty());
     }
 }

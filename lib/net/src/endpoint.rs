@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use crate::address;
 use crate::body::{self, Body};
 use crate::connection::Connection;
-use crate::exchange::{Answer, Outcome, Request};
+use crate::exchange::{Answer, Logprob, Outcome, Request};
 use crate::fingerprint::{Asked, Wanted};
 use crate::health::{Health, Trouble};
 use crate::journal::Billed;
@@ -65,6 +65,8 @@ pub(crate) enum End {
     Overloaded,
     /// It may go better next time.
     Failed,
+    /// The same, but not before that time is up.
+    FailedUntil(Duration),
     /// The connection was lost after the request had been sent: again may be to pay twice.
     Lost,
     /// No connection came about.
@@ -120,6 +122,7 @@ impl Endpoint {
                 served_model: text(answer.served_model),
                 system_fingerprint: text(answer.system_fingerprint),
                 error: answer.error.map(|error| self.clean(&error)),
+                logprobs: answer.logprobs.filter(|tokens| !self.spells_key(tokens)),
                 latency_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
                 ..answer
             },
@@ -186,11 +189,11 @@ impl Endpoint {
         }
     }
 
-    /// An answer that was charged for. One that the server could not finish may go better again.
+    /// An answer, whatever is in it: it will have been charged for, and is not asked for again at once.
     fn answered(&self, answer: Answer) -> Attempt {
         self.health.answered();
         match answer.outcome {
-            Outcome::Failed => possibly(answer, End::Lost),
+            Outcome::Failed => possibly(answer, End::Final),
             _ => Attempt { answer, end: End::Final, billed: Billed::Yes },
         }
     }
@@ -242,6 +245,16 @@ impl Endpoint {
             }
         }
         text
+    }
+
+    /// Whether tokens put together hold the key: in pieces it cannot be taken out.
+    fn spells_key(&self, tokens: &[Logprob]) -> bool {
+        let Some(key) = &self.connection.api_key else { return false };
+        let forms = address::forms(key.expose_secret());
+        let holds = |text: &str| forms.iter().any(|form| text.contains(form));
+        let likeliest = tokens.iter().flat_map(|token| &token.top);
+        let all: String = tokens.iter().map(|token| token.token.as_str()).collect();
+        holds(&all) || likeliest.into_iter().any(|(token, _)| holds(token))
     }
 
     /// Text from outside as one short line, without the key.
@@ -315,7 +328,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Att
         },
         429 => failed(End::Limited(after())),
         code if may_pass(status) => match after() {
-            Some(after) => failed(End::Limited(Some(after))),
+            Some(after) => failed(End::FailedUntil(after)),
             None if matches!(code, 503 | 529) => failed(End::Overloaded),
             None => failed(End::Failed),
         },

@@ -32,8 +32,8 @@ use crate::model::Model;
 pub use job::Estimate;
 use progress::Progress;
 
-/// Requests that are read ahead of the window, and that travel together.
-const QUESTIONS: usize = 64;
+/// Requests that travel together, and that are read ahead of the window.
+const QUESTIONS: usize = 32;
 
 /// Groups of answers that wait for the caller outside the window: few, since they may be large.
 const ANSWERS: usize = 4;
@@ -225,7 +225,7 @@ fn start(
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
 ) -> std::io::Result<Receiver<Answered>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let (question, questions) = mpsc::channel(QUESTIONS);
+    let (question, questions) = mpsc::channel(2);
     let (answer, answers) = mpsc::channel(ANSWERS);
     // Neither thread is joined: the reader may wait for its source long after nobody wants its
     // rows.

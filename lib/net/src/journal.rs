@@ -151,6 +151,11 @@ impl Journal {
         self.0.reused.load(Relaxed)
     }
 
+    /// So many more requests were answered by what is here.
+    pub(crate) fn count_reused(&self, requests: usize) {
+        self.0.reused.fetch_add(requests as u64, Relaxed);
+    }
+
     /// How many answers of earlier runs nobody asked for.
     pub fn unused(&self) -> u64 {
         let index = self.0.index();
@@ -233,7 +238,7 @@ impl Shared {
 }
 
 /// Whether the answer serves later runs: it was paid for, and asking again would bring no other.
-fn is_kept(outcome: Outcome) -> bool {
+pub(crate) fn is_kept(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Answered
         | Outcome::Truncated

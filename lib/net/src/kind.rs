@@ -57,6 +57,16 @@ impl Kind {
         }
     }
 
+    /// Whether the server speaks OpenAI's dialects.
+    pub fn is_openai(&self) -> bool {
+        match self {
+            Self::Text(provider) => {
+                matches!(provider.dialect, Dialect::Chat | Dialect::Completions)
+            }
+            Self::Embeddings => true,
+        }
+    }
+
     /// What kind of reply is asked for.
     pub fn wanted(&self) -> Wanted {
         match self {

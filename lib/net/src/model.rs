@@ -128,7 +128,12 @@ impl Model {
             return Err(Error::usage(spec, "a simulated target gives no embeddings")
                 .hint("name an embedding model with -m and its server with --base-url"));
         }
-        Self::at_server(Kind::of(spec)?.1, connection, Kind::Embeddings)
+        let (kind, name) = Kind::of(spec)?;
+        if !kind.is_openai() {
+            return Err(Error::usage(spec, "seval asks this provider for no embeddings")
+                .hint("name an embedding model with -m and its server with --base-url"));
+        }
+        Self::at_server(name, connection, Kind::Embeddings)
     }
 
     /// A model that somebody else asks, from a file of requests (see [`crate::batch`]).
@@ -210,8 +215,9 @@ impl Model {
                 }
             }
             Provider::Sim(_) | Provider::Replay(_) | Provider::Named => {
-                let cause = "there is nowhere to ask this model";
-                Answer::without_text(Outcome::Failed, cause)
+                let model = format!("model {}", self.name);
+                return Err(Error::usage(model, "no address to ask it at")
+                    .hint("give --base-url, or the replies to a file of requests"));
             }
         };
         Ok(Attempt { answer, end: End::Final, billed: Billed::No })

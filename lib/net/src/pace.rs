@@ -14,9 +14,9 @@
 //! - **Retries** wait for any time up to `backoff`, doubled by each attempt, and go before new jobs
 //!   when due. Failures have at most `max_retries` of them, and over the run a lane has 10 and one
 //!   per five first attempts, so a server in trouble gets at most 1.2 times the load. A request
-//!   that the server asked to send later was not a failure and is on neither bound: it is sent
-//!   until it is answered. Only if it was turned away more than `max_retries` times, and the lane
-//!   had no answer for `max_retry_after`, is it given up.
+//!   that the server asked to send later was not a failure: it may be turned away five times as
+//!   often, which a server that admits one in three never comes to. Only if the lane had no answer
+//!   for `max_retry_after` is it given up before.
 //! - **Rates** are token buckets of one second's worth. Tokens are taken by estimate when a request
 //!   is sent and put right by its answer; what had no answer stays paid, since it may be billed.
 
@@ -81,7 +81,12 @@ pub(crate) enum Ended {
     /// A definite no (400, 401, 413, a filter): not sent again, and says nothing of load.
     Refused,
     /// Asked to come back later: 429, or any status with a `Retry-After`.
-    Limited { retry_after: Option<Duration> },
+    Limited {
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+        /// Whether it is a failure too, of which a job has at most `max_retries`.
+        counts: bool,
+    },
     /// Too much to do and no word on when to come back: 503 or 529 without `Retry-After`.
     Overloaded,
     /// 500, 502, 504, a lost connection: may pass.

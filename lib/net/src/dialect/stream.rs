@@ -61,7 +61,8 @@ impl Stream {
         }
         let openai = matches!(self.dialect, Dialect::Chat | Dialect::Completions);
         if openai && data.trim() == DONE {
-            (self.complete, self.done) = (true, true);
+            // Not what tells that an answer is whole: some servers say so where they broke it off too.
+            self.done = true;
             return Ok(());
         }
         let value = match reply::parse(data.as_bytes()) {

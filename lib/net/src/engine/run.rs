@@ -79,6 +79,8 @@ pub struct Run {
     missing: Option<Vec<Arc<Asked>>>,
     /// No more questions will come.
     all_read: bool,
+    /// What ended the questions, if it was no end: the run ends with it after the answers before.
+    broken: Option<Error>,
     /// Nothing more is sent, and the run ends with this error once what is under way is in.
     ending: Option<Error>,
     /// The latest time to wait until then.
@@ -135,6 +137,7 @@ impl Run {
             unsaved: 0,
             missing: has_answers.then(Vec::new),
             all_read: false,
+            broken: None,
             ending: None,
             until: None,
             said: None,
@@ -169,10 +172,11 @@ impl Run {
         let mut told = Box::pin(told.fuse());
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
         loop {
-            let wake = self.send_due()?;
+            // Ends first: what is sent takes the places that they give up.
             self.write_down()?;
+            let wake = self.send_due()?;
             if self.is_done() {
-                return self.ending.take().map_or(Ok(()), Err);
+                return self.ending.take().or(self.broken.take()).map_or(Ok(()), Err);
             }
             if ready.is_none() && self.window.is_ready() && self.ending.is_none() {
                 ready = Some(Box::pin(answers.clone().reserve_owned()));
@@ -272,9 +276,16 @@ impl Run {
     fn read(&mut self, group: Questions) -> Result<()> {
         self.all_read = group.end;
         for request in group.requests {
-            let mut request = request?;
+            let asked = request
+                .and_then(|request| super::find(&self.models, request.model).map(|_| request));
+            let mut request = match asked {
+                Ok(request) => request,
+                Err(error) => {
+                    (self.all_read, self.broken) = (true, Some(error));
+                    break;
+                }
+            };
             let bytes = request.weight();
-            super::find(&self.models, request.model)?;
             let rest = turns::cut(&mut request);
             let number = self.window.open(bytes);
             let job = Job {
@@ -288,12 +299,19 @@ impl Run {
             };
             self.enter(Box::new(job));
         }
+        if self.all_read {
+            self.compare()?;
+        }
         Ok(())
     }
 
     fn take(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Known(job, answer) => self.answered(job, answer?),
+            Event::Known(job, answer) => {
+                let answer = answer?;
+                self.check_model(job.request.model, &answer);
+                self.answered(job, answer);
+            }
             Event::Begun(jobs, Ok(first)) if self.ending.is_none() => {
                 for (attempt, (job, ticket)) in (first..).zip(jobs) {
                     self.send(job, ticket, Some(attempt));

@@ -116,7 +116,8 @@ pub fn read(path: &Path) -> Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5)).map_err(|error| trouble(&place, &error))?;
     match marks(&place, &connection)? {
         (MARK, VERSION, _) => Ok(connection),
-        (MARK, 1, _) => {
+        // Of an older version, or of a run that was killed when it made it.
+        (MARK, 1, _) | (0, 0, 0) => {
             prepare(&place, &connection)?;
             Ok(connection)
         }

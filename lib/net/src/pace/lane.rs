@@ -16,6 +16,9 @@ const RETRIES: u64 = 10;
 /// First attempts that pay for one more retry.
 const FIRSTS_PER_RETRY: u64 = 5;
 
+/// A job may be turned away that many times as often as it may fail.
+const TURNED_AWAY_PER_RETRY: u32 = 5;
+
 /// A job that waits.
 #[derive(Debug)]
 pub(super) struct Waiting<J> {
@@ -166,7 +169,7 @@ impl<J> State<J> {
                 }
                 self.retries += 1;
             }
-            Ended::Limited { retry_after } => {
+            Ended::Limited { retry_after, counts } => {
                 self.limit.bad(now, ticket.sent);
                 if let Some(asked) = retry_after {
                     let until = after(now, asked);
@@ -177,7 +180,13 @@ impl<J> State<J> {
                 if let Some(asked) = self.shut.filter(|_| retry_after.is_some()) {
                     return Verdict::GiveUp(next.job, Reason::RetryAfter(asked));
                 }
+                next.failures += u32::from(counts);
                 let turned_away = next.attempts - next.failures;
+                if next.failures > self.lane.max_retries
+                    || turned_away > self.lane.max_retries.saturating_mul(TURNED_AWAY_PER_RETRY)
+                {
+                    return Verdict::GiveUp(next.job, Reason::Attempts);
+                }
                 let silence = self.alive.map(|alive| now.saturating_duration_since(alive));
                 if turned_away > self.lane.max_retries
                     && silence.is_some_and(|silence| silence > self.lane.max_retry_after)

@@ -196,5 +196,5 @@ pub(super) const ANSWERED: Ended = Ended::Answered { tokens: None };
 
 /// 429 with that wish, in seconds.
 pub(super) fn limited(seconds: Option<u64>) -> Ended {
-    Ended::Limited { retry_after: seconds.map(Duration::from_secs) }
+    Ended::Limited { retry_after: seconds.map(Duration::from_secs), counts: false }
 }

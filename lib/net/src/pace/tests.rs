@@ -122,7 +122,7 @@ fn fixed_rate(
             return (ms(took), ANSWERED);
         }
         let retry_after = hint((1.0 - tokens) / rate).map(Duration::from_secs_f64);
-        (ms(refusal), Ended::Limited { retry_after })
+        (ms(refusal), Ended::Limited { retry_after, counts: false })
     });
     assert_eq!(run.given_up, []);
     let answers = run.answers(0, 0, 600) as f64;
@@ -158,7 +158,7 @@ fn a_quota_per_window_is_used_and_waited_for() {
         }
         used += 1;
         let rest = Duration::from_secs(89 * (window + 1)) - now;
-        let full = Ended::Limited { retry_after: Some(rest) };
+        let full = Ended::Limited { retry_after: Some(rest), counts: false };
         (ms(400), if used > 2000 { full } else { ANSWERED })
     });
     assert_eq!(run.given_up, []);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seval_net::{Connection, Decoding, Known, Model, Outcome, Request, ask};
+use seval_net::{Connection, Decoding, Known, Limits, Model, Outcome, Request, ask};
 
 use crate::server::{Act, Server, error, error_with, question, reply, says};
 use crate::{answer, answer_after, connection, limits, outcome, request};
@@ -15,12 +15,12 @@ fn sends_what_is_set_and_nothing_else() {
     let all = Decoding { top_p: Some(0.5), top_k: Some(40), seed: Some(7), ..set.clone() };
     let requests =
         [Decoding::default(), set, all].map(|decoding| Ok(Request { decoding, ..request(0) }));
-    let models = Model::open("openai:org/m", &connection).unwrap();
-    assert_eq!(models[0].name, "org/m");
+    let models = Model::open("org/m:free", &connection).unwrap();
+    assert_eq!(models[0].name, "org/m:free");
     let answers = ask(models, limits(1), Known::default(), requests.into_iter());
     assert_eq!(answers.map(|answer| answer.unwrap().attempts).sum::<i64>(), 3);
     let bodies: Vec<String> = server.seen().iter().map(|seen| seen.body.to_string()).collect();
-    let common = r#""model":"org/m","messages":[{"role":"user","content":"q0"}]"#;
+    let common = r#""model":"org/m:free","messages":[{"role":"user","content":"q0"}]"#;
     assert_eq!(bodies[0], format!("{{{common}}}"));
     assert_eq!(bodies[1], format!(r#"{{{common},"temperature":0.0,"max_tokens":9}}"#));
     let settings = r#""temperature":0.0,"top_p":0.5,"top_k":40,"max_tokens":9,"seed":7"#;
@@ -102,7 +102,7 @@ fn the_wait_that_one_request_is_asked_for_holds_all_back() {
         std::thread::sleep(Duration::from_millis(100 * n as u64));
         Ok(request(n))
     });
-    let answers = ask(models, limits(8), Known::default(), requests);
+    let answers = ask(models, Limits { max_retries: 0, ..limits(8) }, Known::default(), requests);
     let outcomes: Vec<_> = answers.map(|answer| answer.unwrap().outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Answered]);
     let seen = server.seen();
@@ -126,7 +126,8 @@ fn connections_that_break_are_tried_again() {
         1 => Act::CutShort,
         _ => says("yes"),
     });
-    let whole = answer(&connection(&server));
+    let twice = Limits { max_resends: 2, ..limits(1) };
+    let whole = outcome(&connection(&server), twice, 1).remove(0).unwrap();
     assert_eq!((whole.outcome, whole.attempts), (Outcome::Answered, 3));
 
     let server = Server::start(|_, _| Act::CutShort);

@@ -204,9 +204,9 @@ fn a_journal_of_a_newer_seval_is_refused() {
     let (_folder, path) = place();
     Journal::open(&path).unwrap().close().unwrap();
     let database = rusqlite::Connection::open(&path).unwrap();
-    database.execute_batch("PRAGMA user_version = 2").unwrap();
+    database.execute_batch("PRAGMA user_version = 3").unwrap();
     drop(database);
-    assert!(refused(&path, Kind::Usage).contains("a journal of version 2, and this seval knows 1"));
+    assert!(refused(&path, Kind::Usage).contains("a journal of version 3, and this seval knows 2"));
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Run {
                 }
                 Next::GiveUp { job, reason } => {
                     self.end_if_too_long(reason);
-                    let cause = self.given_up(reason, "nothing was sent");
+                    let cause = self.given_up(reason, job.attempts, "nothing was sent");
                     self.settled(job, Answer::without_text(Outcome::Failed, cause));
                 }
                 Next::Wait(until) => {
@@ -150,8 +150,9 @@ impl Run {
             End::Unreachable if job.attempts > i64::from(self.limits.max_retries) => Ended::Refused,
             // They have bounds of their own: to lose all connections at once, as a machine does that
             // slept, must not use up what failures may take.
-            End::Lost | End::Unreachable => Ended::Limited { retry_after: None },
-            End::Limited(retry_after) => Ended::Limited { retry_after },
+            End::Lost | End::Unreachable => Ended::Limited { retry_after: None, counts: false },
+            End::Limited(retry_after) => Ended::Limited { retry_after, counts: false },
+            End::FailedUntil(after) => Ended::Limited { retry_after: Some(after), counts: true },
             End::Overloaded => Ended::Overloaded,
             End::Failed => Ended::Failed,
         };
@@ -182,7 +183,8 @@ impl Run {
             Verdict::GiveUp(job, reason) => {
                 let why = answer.error.unwrap_or_default();
                 self.end_if_too_long(reason);
-                answer.error = Some(reply::short(&self.given_up(reason, &why)));
+                let attempts = job.attempts;
+                answer.error = Some(reply::short(&self.given_up(reason, attempts, &why)));
                 job
             }
         };
@@ -208,7 +210,7 @@ impl Run {
     /// answered would be lost with it, and the requests fail instead.
     fn end_if_too_long(&mut self, reason: Reason) {
         if let (Reason::RetryAfter(_), Some(_)) = (reason, &self.known.journal) {
-            let what = self.given_up(reason, "nothing more was sent");
+            let what = self.given_up(reason, 0, "nothing more was sent");
             self.end_with(
                 Error::new(Kind::Incomplete, "--max-retry-after", what)
                     .hint("run the same command again then: it goes on from the answers it has"),
@@ -217,12 +219,11 @@ impl Run {
     }
 
     /// Why there is no further attempt, in words.
-    fn given_up(&self, reason: Reason, why: &str) -> String {
+    fn given_up(&self, reason: Reason, attempts: i64, why: &str) -> String {
         let most = self.limits.max_retry_after.as_secs();
         match reason {
-            Reason::Attempts => {
-                format!("given up after {} attempts: {why}", self.limits.max_retries + 1)
-            }
+            Reason::Attempts if attempts < 2 => why.to_owned(),
+            Reason::Attempts => format!("given up after {attempts} attempts: {why}"),
             Reason::Budget => format!("given up, since too many requests fail: {why}"),
             Reason::RetryAfter(wait) => {
                 let wait = wait.as_secs();
@@ -235,7 +236,7 @@ impl Run {
     }
 
     /// Whether the model that answered is the one that was asked.
-    fn check_model(&mut self, lane: usize, answer: &Answer) {
+    pub(super) fn check_model(&mut self, lane: usize, answer: &Answer) {
         let asked = self.models[lane].server_name();
         let Some(served) = answer.served_model.as_deref().filter(|served| *served != asked) else {
             return;
@@ -252,6 +253,11 @@ impl Run {
 fn used_up(why: &UsedUp) -> Error {
     let (place, what) = match why {
         UsedUp::Requests(sent) => ("--max-requests", format!("{sent} requests were sent")),
+        UsedUp::Cost(spent) if *spent <= 0.0 => {
+            let what = "the first request may cost more than that";
+            return Error::new(Kind::Incomplete, "--max-cost", what)
+                .hint("allow more, or fewer tokens of an answer with --max-tokens");
+        }
         UsedUp::Cost(spent) => ("--max-cost", format!("${spent:.4} were spent")),
     };
     Error::new(Kind::Incomplete, place, what)

@@ -6,9 +6,10 @@ use super::{Event, Run};
 use crate::engine::QUESTIONS;
 use crate::engine::job::Job;
 use crate::exchange::{Answer, Outcome};
-use crate::fingerprint::{Asked, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::journal::{self, Journal};
 use crate::turns::Step;
+use seval_core::Result;
 
 impl Run {
     /// Finds out how a job is to be answered.
@@ -18,7 +19,9 @@ impl Run {
         if let Some(answer) = model.simulate(&job.request) {
             return self.answered(job, answer);
         }
-        let asked = model.asked(&job.request).map(Arc::new);
+        // Without a journal every row is asked, so that the rows of a run do not depend on its pace.
+        let journal = self.known.journal.as_ref();
+        let asked = journal.and_then(|_| model.asked(&job.request).map(Arc::new));
         if let (Some(journal), Some(asked)) = (&self.known.journal, &asked) {
             if let Some(row) = journal.find(asked.fingerprint) {
                 self.missing = None;
@@ -41,7 +44,13 @@ impl Run {
                 Some(waiting) => return waiting.push(job),
                 None => drop(self.waiting.insert(asked.fingerprint, Vec::new())),
             }
-            self.compare(asked);
+            if let Some(missing) = &mut self.missing {
+                missing.push(asked.clone());
+            }
+            if self.missing.as_ref().is_some_and(|missing| missing.len() == QUESTIONS) {
+                // What is wrong with the journal its next use will say.
+                let _ = self.compare();
+            }
         }
         job.estimate = model.estimate(&job.request);
         job.asked = asked;
@@ -62,22 +71,20 @@ impl Run {
     }
 
     /// Says in what the first questions differ from those of earlier runs, if none was asked then.
-    fn compare(&mut self, asked: &Arc<Asked>) {
-        let (Some(missing), Some(journal)) = (&mut self.missing, &self.known.journal) else {
-            return;
+    pub(super) fn compare(&mut self) -> Result<()> {
+        let (Some(missing), Some(journal)) = (self.missing.take(), &self.known.journal) else {
+            return Ok(());
         };
-        missing.push(asked.clone());
-        if missing.len() == QUESTIONS {
-            let found = journal.differences(self.missing.take().unwrap_or_default());
-            self.coming.push(Box::pin(async move {
-                let found = match found {
-                    Ok(found) => found.await.unwrap_or_else(|_| Err(journal::ended())),
-                    Err(error) => Err(error),
-                };
-                let texts = |found: Vec<_>| found.iter().map(ToString::to_string).collect();
-                Event::Differs(found.map(texts))
-            }));
+        if missing.is_empty() {
+            return Ok(());
         }
+        let found = journal.differences(missing)?;
+        self.coming.push(Box::pin(async move {
+            let found = found.await.unwrap_or_else(|_| Err(journal::ended()));
+            let texts = |found: Vec<_>| found.iter().map(ToString::to_string).collect();
+            Event::Differs(found.map(texts))
+        }));
+        Ok(())
     }
 
     pub(super) fn differs(&self, differences: &[String]) {
@@ -89,11 +96,24 @@ impl Run {
         }
     }
 
-    /// A question has its answer: so do all who asked the same.
+    /// A question has its answer: so do all who asked the same, unless it failed and may be asked
+    /// again.
     pub(super) fn settled(&mut self, job: Box<Job>, answer: Answer) {
-        let waiting = job.asked.as_ref().and_then(|asked| self.waiting.remove(&asked.fingerprint));
-        for other in waiting.into_iter().flatten() {
-            self.answered(other, answer.clone());
+        let fingerprint = job.asked.as_ref().map(|asked| asked.fingerprint);
+        let waiting = fingerprint.and_then(|fingerprint| self.waiting.remove(&fingerprint));
+        let mut waiting = waiting.unwrap_or_default().into_iter();
+        if journal::is_kept(answer.outcome) {
+            if let Some(journal) = &self.known.journal {
+                journal.count_reused(waiting.len());
+            }
+            for other in waiting {
+                self.answered(other, answer.clone());
+            }
+        } else if let Some(next) = waiting.next() {
+            self.enter(next);
+            let rest = fingerprint.and_then(|fingerprint| self.waiting.get_mut(&fingerprint));
+            // It waits there itself now.
+            rest.into_iter().for_each(|rest| rest.extend(waiting.by_ref()));
         }
         self.answered(job, answer);
     }

@@ -87,7 +87,7 @@ impl Sequence {
                     let ended = match rng.below(6) {
                         0 | 1 => Ended::Answered { tokens },
                         2 => Ended::Refused,
-                        3 => Ended::Limited { retry_after },
+                        3 => Ended::Limited { retry_after, counts: false },
                         4 => Ended::Overloaded,
                         _ => Ended::Failed,
                     };
