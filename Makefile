@@ -90,6 +90,10 @@ bench: ## Build release binaries and measure them, beside what they are compared
 	$(CARGO) build --locked --quiet --release --workspace --bins
 	python3 tests/bench.py $(TARGET)/release
 
+.PHONY: kills
+kills: build ## Kill seval-query 1,000 times in runs of 10,000 requests: nothing lost, nothing paid for twice
+	$(CARGO) test --locked --test seval -- --ignored --nocapture row_01_a_thousand
+
 .PHONY: real-server
 real-server: build ## Check the programs against a real server, which it builds the first time
 	python3 tests/real_server.py $(BIN)

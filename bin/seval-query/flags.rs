@@ -11,7 +11,7 @@ Examples:
   $ seval-query -m sim:cautious -m sim:permissive prompts.parquet -o r.parquet
   $ seval-query -m 'sim:*' --limit 10 prompts.parquet --format jsonl
   $ seval-query -m sim: prompts.parquet | seval-critique -c rules --format csv
-  $ seval-query -m sim: --set temperature=0,0.7 --samples 3 prompts.parquet -o study.parquet
+  $ seval-query -m sim: --set temperature=0,0.7 prompts.parquet -o study.parquet
 A server of your own, and what it will take:
   seval-query -m MODEL --base-url http://127.0.0.1:8000/v1 --journal answers.db prompts.parquet \\
     -o responses.parquet

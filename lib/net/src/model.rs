@@ -117,7 +117,7 @@ impl Model {
     }
 
     /// A model of that kind of server, under the name by which the server knows it.
-    pub(crate) fn at_server(name: &str, connection: &Connection, kind: Kind) -> Result<Self> {
+    fn at_server(name: &str, connection: &Connection, kind: Kind) -> Result<Self> {
         let endpoint = Endpoint::open(check(name)?, connection, kind)?;
         Ok(Self::of(name.to_owned(), Provider::Server(Arc::new(endpoint))))
     }

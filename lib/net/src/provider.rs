@@ -19,9 +19,10 @@ macro_rules! built_in {
 }
 
 /// The files that come with the program.
-pub(crate) const BUILT_IN: [(&str, &str); 13] = built_in![
+pub(crate) const BUILT_IN: [(&str, &str); 14] = built_in![
     "anthropic",
     "azure",
+    "completions",
     "dashscope",
     "deepseek",
     "gemini",

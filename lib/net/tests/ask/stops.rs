@@ -179,8 +179,9 @@ fn what_cannot_be_asked_is_refused_at_once() {
     let error = refused("gpt-9", &at(Some("http://api.example.org/v1")));
     assert!(error.contains("plain http is for this machine only"), "{error}");
     let local = at(Some("http://localhost:1/v1"));
-    assert!(refused("anthropic:claude", &local).contains("no provider `anthropic:` yet"));
-    assert!(refused("openai:", &local).contains("no name"));
+    assert!(refused("vllm:", &local).contains("no name"));
+    let error = refused("nobody.toml:m", &local);
+    assert!(error.contains("there is none called \"nobody.toml\""), "{error}");
     let error = refused("m", &Connection { api_key: Some("sk-CANARY\n".into()), ..local.clone() });
     assert!(!error.contains("CANARY"), "{error}");
     assert_eq!(Model::open("llama3:8b", &local).unwrap()[0].name, "llama3:8b");
