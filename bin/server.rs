@@ -26,7 +26,8 @@ pub struct ServerFlags {
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
 
-    /// The most requests under way at once; fewer while a server says that it has too much to do.
+    /// The most requests under way at once; fewer while a server says that it has too much to do. Each is an open
+    /// file: for thousands see `ulimit -n`.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 

@@ -21,7 +21,6 @@ use std::thread;
 use std::time::Duration;
 
 use futures::future::select;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seval_core::{Error, Result};
 use tokio::runtime;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -225,7 +224,6 @@ fn start(
     stopped: watch::Receiver<bool>,
     requests: impl Iterator<Item = Result<Request>> + Send + 'static,
 ) -> std::io::Result<Receiver<Answered>> {
-    allow_files();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (question, questions) = mpsc::channel(2);
     let (answer, answers) = mpsc::channel(ANSWERS);
@@ -244,13 +242,6 @@ fn start(
         runtime.shutdown_background();
     })?;
     Ok(answers)
-}
-
-/// Every connection is an open file, of which a shell allows few until it is asked.
-fn allow_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where that is refused, connections will say what is wrong.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Reads requests, several at a time while nobody waits for them.
