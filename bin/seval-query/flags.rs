@@ -159,7 +159,7 @@ pub struct BatchFlags {
 #[derive(Subcommand)]
 pub enum Action {
     /// See to the models: `models check` asks each of them once.
-    Models(ModelsFlags),
+    Models(Box<ModelsFlags>),
     /// Say what a journal holds, by model. Also while a run writes to it.
     Status(JournalFlags),
     /// Write a journal's answers as rows, with the hash of what was asked.

@@ -286,8 +286,8 @@ fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let bad = |name: &str| Error::usage(format!("header {name}"), "cannot be sent as it is");
     for (name, value) in kind.headers() {
-        let value = HeaderValue::from_str(&value).map_err(|_| bad(&name))?;
-        headers.insert(HeaderName::try_from(&*name).map_err(|_| bad(&name))?, value);
+        let value = HeaderValue::from_str(value).map_err(|_| bad(name))?;
+        headers.insert(HeaderName::try_from(name).map_err(|_| bad(name))?, value);
     }
     if let Some(key) = key {
         let (name, prefix) = kind.key_header();
@@ -297,7 +297,7 @@ fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
                 .hint("look for a line break or a stray character in it")
         })?;
         value.set_sensitive(true);
-        headers.insert(HeaderName::try_from(&*name).map_err(|_| bad(&name))?, value);
+        headers.insert(HeaderName::try_from(name).map_err(|_| bad(name))?, value);
     }
     Ok(headers)
 }

@@ -201,7 +201,7 @@ fn simulate(models: &[Model], request: &mut Request) -> Result<Answer> {
         match rest {
             Some(now) if !now.is_last() => match now.go_on(request, answer) {
                 crate::turns::Step::Next(next) => rest = Some(next),
-                crate::turns::Step::Done(answer) => return Ok(answer),
+                crate::turns::Step::Done(answer) => return Ok(*answer),
             },
             Some(last) => return Ok(last.sum(answer)),
             None => return Ok(answer),

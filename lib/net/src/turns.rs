@@ -48,7 +48,7 @@ impl Rest {
         let (true, Some(text)) = (usable, &answer.response) else {
             let why = answer.error.as_deref().unwrap_or(answer.outcome.as_str());
             let error = Some(format!("turn {turn} of {}: {why}", self.turns));
-            return Step::Done(self.sum(Answer { error, ..answer }));
+            return Step::Done(Box::new(self.sum(Answer { error, ..answer })));
         };
         let reply = Message { role: "assistant".into(), content: text.clone() };
         self.replies.push(text.clone());
@@ -68,7 +68,7 @@ impl Rest {
     }
 
     /// The last answer, with what came before it.
-    pub fn sum(mut self: Box<Self>, answer: Answer) -> Answer {
+    pub fn sum(mut self, answer: Answer) -> Answer {
         self.add(&answer);
         Answer { usage: self.usage, cost: self.cost, replies: self.replies, ..answer }
     }
@@ -96,7 +96,7 @@ pub(crate) enum Step {
     /// There is more to ask.
     Next(Box<Rest>),
     /// It ends here.
-    Done(Answer),
+    Done(Box<Answer>),
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 mod attempts;
 mod questions;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
@@ -67,7 +67,7 @@ pub struct Run {
     budget: Budget,
     window: Window,
     /// Who waits for the answer to a question that is under way.
-    waiting: HashMap<Fingerprint, Vec<Box<Job>>>,
+    waiting: HashMap<Fingerprint, VecDeque<Box<Job>>>,
     coming: FuturesUnordered<Coming>,
     /// Ends to be written down together.
     ends: Vec<(Record, Option<Box<Job>>)>,

@@ -32,7 +32,7 @@ fn each_file_that_comes_with_the_program_does_what_its_example_says() {
 
 #[test]
 fn an_example_that_does_not_hold_is_an_error() {
-    let (_, good) = BUILT_IN[9];
+    let (_, good) = *BUILT_IN.iter().find(|(name, _)| *name == "openai").unwrap();
     for (from, to, what) in [
         ("max_completion_tokens\"", "max_token\"", "example.request: what is sent is {\"model\""),
         ("outcome = \"answered\"", "outcome = \"empty\"", "example.answer: what is read is {"),

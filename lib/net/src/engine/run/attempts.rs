@@ -158,18 +158,12 @@ impl Run {
         };
         job.resends += u32::from(end == End::Lost);
         let mut answer = counted(answer, job.attempts, cost);
-        let asked = job.asked.clone();
-        let keep = |answer: Answer| {
-            let asked = asked.filter(|_| attempt.is_some());
-            match asked {
-                Some(asked) => Ok(Record { asked, answer, attempt, billed, cost }),
-                None => Err(answer),
-            }
-        };
+        let asked = job.asked.clone().filter(|_| attempt.is_some());
         let now = Instant::now().into_std();
         let job = match self.pace.ended(now, || self.draws.next(), job, ticket, ended) {
             Verdict::Again => {
-                self.ends.extend(keep(answer).ok().map(|record| (record, None)));
+                let record = |asked| Record { asked, answer, attempt, billed, cost };
+                self.ends.extend(asked.map(|asked| (record(asked), None)));
                 return;
             }
             Verdict::Done(job) => {
@@ -200,9 +194,12 @@ impl Run {
             }
         }
         self.check_model(lane, &answer);
-        match keep(answer) {
-            Ok(record) => self.ends.push((record, Some(job))),
-            Err(answer) => self.settled(job, answer),
+        match asked {
+            Some(asked) => {
+                let record = Record { asked, answer, attempt, billed, cost };
+                self.ends.push((record, Some(job)));
+            }
+            None => self.settled(job, answer),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a question to its answer, whoever knows it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Event, Run};
@@ -22,11 +23,11 @@ impl Run {
         // Without a journal every row is asked, so that the rows of a run do not depend on its pace.
         let journal = self.known.journal.as_ref();
         let asked = journal.and_then(|_| model.asked(&job.request).map(Arc::new));
-        if let (Some(journal), Some(asked)) = (&self.known.journal, &asked) {
-            if let Some(row) = journal.find(asked.fingerprint) {
-                self.missing = None;
-                return self.look_up(job, asked.fingerprint, row, journal.clone());
-            }
+        if let (Some(journal), Some(asked)) = (&self.known.journal, &asked)
+            && let Some(row) = journal.find(asked.fingerprint)
+        {
+            self.missing = None;
+            return self.look_up(job, asked.fingerprint, row, journal.clone());
         }
         if let Some(replies) = &self.known.replies {
             let fingerprint = model.asked_by_file(&job.request).fingerprint;
@@ -41,8 +42,8 @@ impl Run {
         if let Some(asked) = &asked {
             // The same question again waits for the answer to the first.
             match self.waiting.get_mut(&asked.fingerprint) {
-                Some(waiting) => return waiting.push(job),
-                None => drop(self.waiting.insert(asked.fingerprint, Vec::new())),
+                Some(waiting) => return waiting.push_back(job),
+                None => drop(self.waiting.insert(asked.fingerprint, VecDeque::new())),
             }
             if let Some(missing) = &mut self.missing {
                 missing.push(asked.clone());
@@ -124,7 +125,7 @@ impl Run {
             None => answer,
             Some(rest) if rest.is_last() => rest.sum(answer),
             Some(rest) => match rest.go_on(&mut job.request, answer) {
-                Step::Done(answer) => answer,
+                Step::Done(answer) => *answer,
                 Step::Next(rest) => {
                     let next =
                         Job { rest: Some(rest), asked: None, attempts: 0, resends: 0, ..*job };
