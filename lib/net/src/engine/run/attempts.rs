@@ -23,8 +23,7 @@ impl Run {
     pub(super) fn send_due(&mut self) -> Result<Option<Instant>> {
         let mut jobs = Vec::new();
         let mut wake = None;
-        // What a run can lose that is killed is what it has connections for.
-        while self.ending.is_none() && self.under_way + self.unsaved < self.limits.max_connections {
+        while self.ending.is_none() && !self.is_full() {
             let now = Instant::now().into_std();
             match self.pace.next(now, || self.draws.next()) {
                 Next::Send { job, ticket } => {
@@ -44,11 +43,11 @@ impl Run {
                 }
                 Next::Wait(until) => {
                     wake = until.map(Instant::from_std);
-                    self.say_limit(now);
                     break;
                 }
             }
         }
+        self.say_limit(Instant::now().into_std());
         if jobs.is_empty() {
             return Ok(wake);
         }
@@ -70,6 +69,11 @@ impl Run {
         Ok(wake)
     }
 
+    /// Whether all connections are taken: what a run can lose that is killed is what it has them for.
+    fn is_full(&self) -> bool {
+        self.under_way + self.unsaved >= self.limits.max_connections
+    }
+
     /// Says now and then what keeps the models from being asked faster.
     fn say_limit(&mut self, now: std::time::Instant) {
         if self.said.is_none_or(|said| now.duration_since(said) > SAID_EVERY) {
@@ -80,6 +84,9 @@ impl Run {
 
     /// What keeps the models from being asked faster, in words.
     fn limited_by(&self, now: std::time::Instant) -> String {
+        if self.is_full() {
+            return format!("limited by {} connections", self.limits.max_connections);
+        }
         let all = self.models.iter().enumerate().filter_map(|(lane, model)| {
             let (why, until) = self.pace.why(lane, now)?;
             let seconds = until.map_or(0, |until| until.duration_since(now).as_secs() + 1);
