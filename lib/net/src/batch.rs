@@ -45,11 +45,12 @@ impl Requests {
             self.repeated += 1;
             return Ok(());
         }
+        let (url, body) = model.batch(request)?;
         let line = json!({
             "custom_id": fingerprint.to_string(),
             "method": "POST",
-            "url": "/v1/chat/completions",
-            "body": Dialect::Chat.body(model.server_name(), request, false),
+            "url": url,
+            "body": body,
         });
         writeln!(out, "{line}").map_err(|error| Error::io("writing requests", &error))
     }

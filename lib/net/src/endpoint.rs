@@ -268,6 +268,11 @@ impl Endpoint {
         Asked::new(self.kind.wanted(), &self.model, &self.address, settings, request)
     }
 
+    /// What kind of server it is.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
     /// The name by which the server knows the model.
     pub fn model(&self) -> &str {
         &self.model

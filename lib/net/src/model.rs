@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use seval_core::expand::plan::tokens;
 use seval_core::{Error, Result};
 use tokio::time::timeout;
@@ -87,16 +88,20 @@ impl Model {
         Ok(vec![Self::at_server(name, &with_key(connection, &kind)?, kind)?])
     }
 
-    /// The model of that name in a models file; what the command line says of servers goes before.
+    /// The model of that name in a models file. An address on the command line goes before the file's,
+    /// and then the file's key is not sent: it is for the file's address.
     pub fn of_file(name: &str, entry: &ModelEntry, connection: &Connection) -> Result<Self> {
-        let key = key::find(entry.api_key_env.as_deref(), entry.api_key_file.as_deref())?;
+        let own = match connection.base_url {
+            None => key::find(entry.api_key_env.as_deref(), entry.api_key_file.as_deref())?,
+            Some(_) => None,
+        };
         let connection = Connection {
             base_url: connection.base_url.clone().or_else(|| entry.base_url.clone()),
-            api_key: connection.api_key.clone().or(key),
+            api_key: own.or_else(|| connection.api_key.clone()),
             stream: connection.stream || entry.stream.unwrap_or_default(),
             ..connection.clone()
         };
-        let kind = Kind::named(&entry.provider)?;
+        let kind = entry.provider.as_deref().map_or_else(|| Ok(Kind::chat()), Kind::named)?;
         let model = Self::at_server(&entry.model, &with_key(&connection, &kind)?, kind)?;
         let rate = |most: Option<u64>| most.map(|most| most as f64);
         let settings = Settings {
@@ -199,6 +204,25 @@ impl Model {
         let settings = Dialect::Chat.settings(&request.decoding);
         let model = self.server_name().into();
         Asked::new(Wanted::Text, &model, &address.into(), settings, request)
+    }
+
+    /// The end of the address and the body of a request, as OpenAI's batch format has them; an error
+    /// for a server that does not speak OpenAI's dialects.
+    pub(crate) fn batch(&self, request: &Request) -> Result<(String, Value)> {
+        let chat = Kind::chat();
+        let kind = match &self.provider {
+            Provider::Server(endpoint) => endpoint.kind(),
+            _ => &chat,
+        };
+        if !kind.is_openai() {
+            return Err(Error::usage(
+                &self.name,
+                "its provider does not read OpenAI's batch format",
+            )
+            .hint("ask it live"));
+        }
+        let name = self.server_name();
+        Ok((format!("/v1{}", kind.api(name, false)), kind.body(name, request, false)))
     }
 
     /// Sends a request once; an error is the end of whom it is sent to.

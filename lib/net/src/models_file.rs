@@ -29,8 +29,9 @@ pub struct ModelsFile(BTreeMap<String, ModelEntry>);
 /// A model of the file. What is `None` is not in the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelEntry {
-    /// A provider's name, or the path of its file (as it is written); `openai` if nothing is said.
-    pub provider: String,
+    /// A provider's name, or the path of its file (as it is written); without one it is any
+    /// OpenAI-compatible server.
+    pub provider: Option<String>,
     /// Where its API begins.
     pub base_url: Option<String>,
     /// The model's name as the server knows it: the table's, if nothing is said.
@@ -185,10 +186,10 @@ impl Table {
             price.check().map_err(|(key, what)| (format!("price.{key}"), what))?;
         }
         let model = self.model.unwrap_or_else(|| name.to_owned());
-        let provider = self.provider.unwrap_or_else(|| "openai".to_owned());
+        let provider = self.provider;
         for (key, text) in [
             ("model", Some(model.as_str())),
-            ("provider", Some(provider.as_str())),
+            ("provider", provider.as_deref()),
             ("base_url", self.base_url.as_deref()),
             ("api_key_file", self.api_key_file.as_deref().and_then(Path::to_str)),
         ] {

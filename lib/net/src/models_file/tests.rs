@@ -35,7 +35,7 @@ fn every_key_is_read() {
     assert_eq!(file.names().collect::<Vec<_>>(), ["gpt 4", "qwen"]);
     assert_eq!(file.get("gpt"), None);
     let qwen = ModelEntry {
-        provider: "vllm".to_owned(),
+        provider: Some("vllm".to_owned()),
         base_url: Some("http://127.0.0.1:8000/v1".to_owned()),
         model: "Qwen/Qwen3-8B".to_owned(),
         api_key_env: Some("QWEN_KEY".to_owned()),
@@ -64,7 +64,7 @@ fn every_key_is_read() {
     };
     assert_eq!(file.get("qwen"), Some(&qwen));
     let plain = ModelEntry {
-        provider: "openai".to_owned(),
+        provider: None,
         base_url: None,
         model: "gpt 4".to_owned(),
         api_key_env: None,

@@ -242,3 +242,18 @@ fn a_model_that_is_only_named_cannot_be_asked() {
     let error = ask(models, limits(64), Known::default(), once).next().unwrap().unwrap_err();
     assert_eq!(error.to_string().split(';').next(), Some("model m: no address to ask it at"));
 }
+
+#[test]
+fn a_file_of_requests_is_for_who_reads_it() {
+    let server = Server::start(|_, _| says("yes"));
+    let written = |spec: &str| {
+        let models = Model::open(spec, &connection(&server)).unwrap();
+        let mut out = Vec::new();
+        Requests::default().write(&models[0], &request(0), &mut out)?;
+        Ok::<Value, Error>(serde_json::from_slice(&out).unwrap())
+    };
+    let line = written("completions:m").unwrap();
+    assert_eq!((&line["url"], &line["body"]["prompt"]), (&"/v1/completions".into(), &"q0".into()));
+    let error = written("anthropic:m").unwrap_err().to_string();
+    assert!(error.contains("does not read OpenAI's batch format"), "{error}");
+}

@@ -1,9 +1,11 @@
 //! What ends a run, what is refused before it starts, and that no error holds the key.
 
+use std::os::unix::fs::PermissionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
 use seval_core::{Error, Kind};
+use seval_net::models_file::ModelsFile;
 use seval_net::{Connection, Known, Limits, Model, Outcome, ask};
 
 use crate::server::{Act, Server, error, nowhere, question, says};
@@ -196,4 +198,30 @@ fn https_finds_the_systems_certificates() {
         // A machine without certificates must say so rather than panic.
         Err(error) => assert!(error.to_string().contains("ca-certificates"), "{error}"),
     }
+}
+
+#[test]
+fn a_key_in_a_models_file_goes_to_the_files_address_only() {
+    let (own, other) = (Server::start(|_, _| says("yes")), Server::start(|_, _| says("yes")));
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::write(place("key"), KEY).unwrap();
+    std::fs::set_permissions(place("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "[model.m]\nbase_url = {:?}\napi_key_file = {:?}\n",
+        own.url,
+        place("key").to_str().unwrap()
+    );
+    std::fs::write(place("models.toml"), text).unwrap();
+    let file = ModelsFile::read(&place("models.toml")).unwrap();
+    let given: Connection = connection(&other);
+    let mine = Connection { api_key: Some("sk-of-the-line".into()), ..Connection::default() };
+    for connection in [&given, &mine] {
+        let model = Model::of_file("m", file.get("m").unwrap(), connection).unwrap();
+        let once = std::iter::once(Ok(request(0)));
+        assert!(ask(vec![model], limits(1), Known::default(), once).all(|answer| answer.is_ok()));
+    }
+    assert!(!other.seen()[0].head.contains("authorization"));
+    // The file's key is the nearer one.
+    assert!(own.seen()[0].head.contains(KEY));
 }

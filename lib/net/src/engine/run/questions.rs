@@ -102,7 +102,7 @@ impl Run {
     pub(super) fn settled(&mut self, job: Box<Job>, answer: Answer) {
         let fingerprint = job.asked.as_ref().map(|asked| asked.fingerprint);
         let waiting = fingerprint.and_then(|fingerprint| self.waiting.remove(&fingerprint));
-        let mut waiting = waiting.unwrap_or_default().into_iter();
+        let waiting = waiting.unwrap_or_default();
         if journal::is_kept(answer.outcome) {
             if let Some(journal) = &self.known.journal {
                 journal.count_reused(waiting.len());
@@ -110,11 +110,9 @@ impl Run {
             for other in waiting {
                 self.answered(other, answer.clone());
             }
-        } else if let Some(next) = waiting.next() {
-            self.enter(next);
-            let rest = fingerprint.and_then(|fingerprint| self.waiting.get_mut(&fingerprint));
-            // It waits there itself now.
-            rest.into_iter().for_each(|rest| rest.extend(waiting.by_ref()));
+        } else {
+            // The first of them asks, and the others wait for it.
+            waiting.into_iter().for_each(|other| self.enter(other));
         }
         self.answered(job, answer);
     }
