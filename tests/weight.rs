@@ -28,7 +28,7 @@ fn only_select_and_agg_hold_the_query_engine() {
 fn only_what_asks_models_opens_sockets() {
     for (program, _) in PROGRAMS {
         let asks = ["seval-expand", "seval-select", "seval-query"].contains(&program);
-        assert_eq!(holds(program, "reqwest"), asks, "{program}");
+        assert_eq!(holds(program, "hyper"), asks, "{program}");
     }
 }
 
@@ -61,7 +61,7 @@ fn sql_knows_nothing_of_ours_and_core_no_socket() {
         |name: &str| std::fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
     assert!(!manifest("lib/sql").contains("seval-core"));
     assert!(!manifest("lib/net").contains("seval-sql"));
-    for socket in ["tokio", "reqwest", "datafusion"] {
+    for socket in ["tokio", "hyper", "datafusion"] {
         assert!(!manifest("lib/core").contains(socket), "{socket}");
     }
 }

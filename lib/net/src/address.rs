@@ -1,15 +1,12 @@
-//! Which addresses may be asked, and the client that asks them.
+//! Which addresses may be asked, and what of them may be shown.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use reqwest::{Certificate, Client, Url, redirect};
 use serde_json::Value;
 use seval_core::{Error, Result};
-
-use crate::connection::Connection;
+use url::Url;
 
 /// A secret shorter than this is a placeholder (`x`, `-`): taking it out of messages would only
 /// garble them.
@@ -59,48 +56,6 @@ pub(crate) fn check(base: &str, api: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// A client for that address alone.
-pub(crate) fn client(url: &Url, connection: &Connection) -> Result<Client> {
-    // Someone else may have installed a provider first: then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let this_machine: [SocketAddr; 2] =
-        [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
-    let mut client = Client::builder()
-        .user_agent(concat!("seval/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .resolve_to_addrs("localhost", &this_machine)
-        .tcp_nodelay(true)
-        .connect_timeout(connection.connect_timeout);
-    if !connection.proxy || is_this_machine(url) {
-        client = client.no_proxy();
-    }
-    if let Some(path) = &connection.ca_file {
-        client = client.tls_certs_merge(certificates(path)?);
-    }
-    if url.scheme() == "http" {
-        // Certificates are not needed then, and a machine without any must still reach its own
-        // server.
-        client = client.tls_certs_only([]);
-    }
-    client.build().map_err(|cause| {
-        Error::world(shown(url), format!("cannot set up TLS: {}", deepest(&cause))).hint(
-            "install the system's certificates (the package is mostly called ca-certificates)",
-        )
-    })
-}
-
-/// The certificates in a PEM file.
-fn certificates(path: &Path) -> Result<Vec<Certificate>> {
-    let place = path.to_string_lossy();
-    let text = std::fs::read(path)
-        .map_err(|error| Error { kind: seval_core::Kind::Usage, ..Error::io(&place, &error) })?;
-    let read = Certificate::from_pem_bundle(&text).unwrap_or_default();
-    match read.is_empty() {
-        true => Err(Error::usage(&place, "no certificate in it").hint("PEM is wanted")),
-        false => Ok(read),
-    }
-}
-
 /// The address without its query, which may hold secrets.
 pub(crate) fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
@@ -137,7 +92,8 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
     vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent, base64]
 }
 
-fn is_this_machine(url: &Url) -> bool {
+/// Whether the address is one of this machine.
+pub(crate) fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())

@@ -4,11 +4,10 @@ use std::io::Read;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
-use reqwest::Response;
-use reqwest::header::CONTENT_ENCODING;
+use hyper::header::CONTENT_ENCODING;
 use tokio::time::timeout;
 
-use crate::address::deepest;
+use crate::client::Reply;
 
 /// A body, as far as it was read.
 pub(crate) enum Body {
@@ -24,16 +23,13 @@ pub(crate) enum Body {
 /// Reads at most `limit` bytes, with pauses of at most `idle`.
 ///
 /// No packed body is asked for; where one comes all the same, the limit is on what is in it.
-pub(crate) async fn read(mut response: Response, limit: usize, idle: Duration) -> Body {
-    let packed = response.headers().get(CONTENT_ENCODING).is_some_and(|kind| kind == "gzip");
+pub(crate) async fn read(reply: &mut Reply<'_>, limit: usize, idle: Duration) -> Body {
+    let packed = reply.headers.get(CONTENT_ENCODING).is_some_and(|kind| kind == "gzip");
     let mut body = Vec::new();
     loop {
-        match timeout(idle, response.chunk()).await {
+        match timeout(idle, reply.chunk()).await {
             Err(_) => return Body::Paused(unpacked(packed, body, limit).0),
-            Ok(Err(error)) => {
-                let cause = deepest(&error.without_url()).to_string();
-                return Body::Lost(unpacked(packed, body, limit).0, cause);
-            }
+            Ok(Err(cause)) => return Body::Lost(unpacked(packed, body, limit).0, cause),
             Ok(Ok(None)) => {
                 return match unpacked(packed, body, limit) {
                     (body, true) => Body::Cut(body),

@@ -6,20 +6,21 @@
 //!   keys.
 //! - When to send, and whether again, is decided elsewhere ([`crate::pace`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Url};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use seval_core::{Error, Result};
 use tokio::time::{Instant, timeout};
 
 use crate::address;
 use crate::body::{self, Body};
+use crate::client::{self, Client, Failure};
 use crate::connection::Connection;
-use crate::exchange::{Answer, Logprob, Outcome, Request};
-use crate::fingerprint::{Asked, Wanted};
+use crate::exchange::{Answer, Decoding, Logprob, Outcome, Request};
+use crate::fingerprint::{Asked, Wanted, settings_text};
 use crate::health::{Health, Trouble};
 use crate::journal::Billed;
 use crate::kind::Kind;
@@ -35,11 +36,13 @@ pub(crate) struct Endpoint {
     model: Arc<str>,
     kind: Kind,
     stream: bool,
-    url: Url,
     address: Arc<str>,
     client: Client,
-    headers: HeaderMap,
     connection: Connection,
+    /// The forms in which a server may hand the key back.
+    key_forms: Vec<SecretString>,
+    /// The settings that were sent last, as JSON: mostly all requests have the same.
+    settings: Mutex<Option<(Decoding, Arc<str>)>>,
     pub health: Health,
 }
 
@@ -84,17 +87,15 @@ impl Endpoint {
                 .hint("give --base-url, such as http://localhost:8000/v1; sim:NAME needs none"));
         };
         let url = address::check(base, &kind.api(model, stream))?;
-        let headers = headers(&kind, connection.api_key.as_ref())?;
-        let client = address::client(&url, connection)?;
         Ok(Self {
             model: model.into(),
             address: address::shown(&url).into(),
+            client: Client::new(&url, &headers(&kind, connection.api_key.as_ref())?, connection)?,
             kind,
             stream,
-            url,
-            client,
-            headers,
+            key_forms: key_forms(connection.api_key.as_ref()),
             connection: connection.clone(),
+            settings: Mutex::default(),
             health: Health::default(),
         })
     }
@@ -131,34 +132,30 @@ impl Endpoint {
     }
 
     async fn send(&self, request: &Request) -> Attempt {
-        let body = self.kind.body(&self.model, request, self.stream).to_string();
-        let post = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
+        let body = self.kind.body(&self.model, request, self.stream).to_string().into_bytes();
         seval_core::kill_at("before_send");
-        let response = match post.send().await {
-            Ok(response) => response,
-            Err(error) => return lost(error),
+        let mut reply = match self.client.post(body).await {
+            Ok(reply) => reply,
+            Err(failure) => return lost(failure),
         };
         seval_core::kill_at("after_send");
         self.health.reached();
-        let (status, headers) = (response.status(), response.headers().clone());
-        match status.is_success() {
-            true => self.good(request, response, &headers).await,
-            // The status of a bad reply says enough, with whatever came of its body.
-            false => match self.read(response, ERROR_BYTES).await {
-                Body::Whole(body) | Body::Cut(body) => {
-                    refused(status, &headers, reply::read_error(&body))
-                }
-                Body::Paused(_) | Body::Lost(..) => refused(status, &headers, Complaint::default()),
-            },
+        if reply.status.is_success() {
+            return self.good(request, reply).await;
         }
+        // The status of a bad reply says enough, with whatever came of its body.
+        let complaint = match self.read(&mut reply, ERROR_BYTES).await {
+            Body::Whole(body) | Body::Cut(body) => reply::read_error(&body),
+            Body::Paused(_) | Body::Lost(..) => Complaint::default(),
+        };
+        refused(reply.status, &reply.headers, complaint)
     }
 
     /// What a reply with a good status comes to.
-    async fn good(&self, request: &Request, response: Response, headers: &HeaderMap) -> Attempt {
-        let status = response.status();
+    async fn good(&self, request: &Request, mut reply: client::Reply<'_>) -> Attempt {
         let limit = self.connection.max_response_bytes;
-        let streamed = is_stream(headers);
-        let read = self.read(response, limit).await;
+        let streamed = is_stream(&reply.headers);
+        let read = self.read(&mut reply, limit).await;
         let read_whole = |body: &[u8]| match streamed {
             true => self.kind.read_stream(body),
             false => reply::read(body, |value| self.kind.read(value, request)),
@@ -169,7 +166,7 @@ impl Endpoint {
                 Reply::Complaint(complaint) => {
                     let named =
                         complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
-                    refused(named.unwrap_or(status), headers, complaint)
+                    refused(named.unwrap_or(reply.status), &reply.headers, complaint)
                 }
             },
             Body::Cut(_) => {
@@ -207,8 +204,8 @@ impl Endpoint {
         Answer { response, ..Answer::without_text(outcome, cause) }
     }
 
-    async fn read(&self, response: Response, limit: usize) -> Body {
-        body::read(response, limit, self.connection.idle_timeout).await
+    async fn read(&self, reply: &mut client::Reply<'_>, limit: usize) -> Body {
+        body::read(reply, limit, self.connection.idle_timeout).await
     }
 
     /// The end of the run, if other requests would fail in the same way as this one did for good.
@@ -237,11 +234,9 @@ impl Endpoint {
 
     /// Text from outside without the key, in any form it may come back in.
     fn without_key(&self, mut text: String) -> String {
-        if let Some(key) = &self.connection.api_key {
-            for form in address::forms(key.expose_secret()) {
-                if text.contains(&form) {
-                    text = text.replace(&form, "[key]");
-                }
+        for form in self.key_forms.iter().map(SecretString::expose_secret) {
+            if text.contains(form) {
+                text = text.replace(form, "[key]");
             }
         }
         text
@@ -249,9 +244,11 @@ impl Endpoint {
 
     /// Whether tokens put together hold the key: in pieces it cannot be taken out.
     fn spells_key(&self, tokens: &[Logprob]) -> bool {
-        let Some(key) = &self.connection.api_key else { return false };
-        let forms = address::forms(key.expose_secret());
-        let holds = |text: &str| forms.iter().any(|form| text.contains(form));
+        if self.key_forms.is_empty() {
+            return false;
+        }
+        let holds =
+            |text: &str| self.key_forms.iter().any(|form| text.contains(form.expose_secret()));
         let likeliest = tokens.iter().flat_map(|token| &token.top);
         let all: String = tokens.iter().map(|token| token.token.as_str()).collect();
         holds(&all) || likeliest.into_iter().any(|(token, _)| holds(token))
@@ -264,8 +261,20 @@ impl Endpoint {
 
     /// What the journal knows a request by.
     pub fn asked(&self, request: &Request) -> Asked {
-        let settings = self.kind.settings(&request.decoding);
-        Asked::new(self.kind.wanted(), &self.model, &self.address, settings, request)
+        let settings = self.settings(&request.decoding);
+        Asked::new(self.kind.wanted(), &self.model, &self.address, &settings, request)
+    }
+
+    fn settings(&self, decoding: &Decoding) -> Arc<str> {
+        let mut last = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((same, settings)) if same == decoding => settings.clone(),
+            _ => {
+                let settings: Arc<str> = settings_text(self.kind.settings(decoding)).into();
+                *last = Some((decoding.clone(), settings.clone()));
+                settings
+            }
+        }
     }
 
     /// What kind of server it is.
@@ -307,6 +316,11 @@ fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
+fn key_forms(key: Option<&SecretString>) -> Vec<SecretString> {
+    let forms = key.into_iter().flat_map(|key| address::forms(key.expose_secret()));
+    forms.map(SecretString::from).collect()
+}
+
 fn possibly(answer: Answer, end: End) -> Attempt {
     Attempt { answer, end, billed: Billed::Possibly }
 }
@@ -341,22 +355,17 @@ fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Att
     }
 }
 
-/// What a connection that failed comes to.
-fn lost(error: reqwest::Error) -> Attempt {
-    let (connect, late) = (error.is_connect(), error.is_timeout());
-    // The address is not in the causes' text, and what it may hold in its query must not be.
-    let error = error.without_url();
-    let cause = address::deepest(&error);
-    match (connect, late) {
-        (true, _) => Attempt {
+/// What a request without a reply comes to.
+fn lost(failure: Failure) -> Attempt {
+    match failure {
+        Failure::Unreachable(cause) => Attempt {
             answer: failed(format!("cannot connect: {cause}")),
             end: End::Unreachable,
             billed: Billed::No,
         },
-        (false, true) => {
-            possibly(Answer::without_text(Outcome::TimedOut, cause.to_string()), End::Final)
+        Failure::Lost(cause) => {
+            possibly(failed(format!("the connection was lost: {cause}")), End::Lost)
         }
-        (false, false) => possibly(failed(format!("the connection was lost: {cause}")), End::Lost),
     }
 }
 

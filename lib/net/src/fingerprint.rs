@@ -62,6 +62,11 @@ pub(crate) struct Asked {
     pub sample: i64,
 }
 
+/// Settings as they are sent, as text.
+pub(crate) fn settings_text(settings: Map<String, Value>) -> String {
+    Value::Object(settings).to_string()
+}
+
 /// What kind of reply is asked for: no request of one kind is ever taken for one of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -77,28 +82,27 @@ impl Asked {
         wanted: Wanted,
         model: &Arc<str>,
         address: &Arc<str>,
-        settings: Map<String, Value>,
+        settings: &Arc<str>,
         request: &Request,
     ) -> Self {
         let version = match wanted {
             Wanted::Text => VERSION,
             Wanted::Embeddings => EMBEDDINGS_VERSION,
         };
-        let decoding: Arc<str> = Value::Object(settings).to_string().into();
         let mut turns = Fields::default();
         for message in &request.messages {
             turns.text(&message.role).text(&message.content);
         }
         let messages = turns.0.digest128().to_be_bytes();
         let mut all = Fields::default();
-        all.text(version).text(model).text(address).text(&decoding).number(request.sample);
+        all.text(version).text(model).text(address).text(settings).number(request.sample);
         all.0.update(&messages);
         Self {
             fingerprint: Fingerprint(all.0.digest128()),
             model: model.clone(),
             address: address.clone(),
             messages,
-            decoding,
+            decoding: settings.clone(),
             sample: request.sample,
         }
     }
@@ -164,8 +168,8 @@ mod tests {
     }
 
     fn asked(wanted: Wanted, model: &str, address: &str, request: &Request) -> Fingerprint {
-        let settings = Dialect::Chat.settings(&request.decoding);
-        Asked::new(wanted, &model.into(), &address.into(), settings, request).fingerprint
+        let settings = settings_text(Dialect::Chat.settings(&request.decoding)).into();
+        Asked::new(wanted, &model.into(), &address.into(), &settings, request).fingerprint
     }
 
     fn of(model: &str, address: &str, request: &Request) -> Fingerprint {

@@ -13,6 +13,8 @@
 mod address;
 pub mod batch;
 mod body;
+mod client;
+mod connect;
 mod connection;
 mod dialect;
 pub mod embed;

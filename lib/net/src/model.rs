@@ -15,7 +15,7 @@ use crate::endpoint::{Attempt, End, Endpoint};
 use crate::engine::Estimate;
 use crate::exchange::{Answer, Decoding, Outcome, Request};
 use crate::exec::Exec;
-use crate::fingerprint::{Asked, Wanted};
+use crate::fingerprint::{Asked, Wanted, settings_text};
 use crate::health::Trouble;
 use crate::journal::Billed;
 use crate::key;
@@ -201,9 +201,9 @@ impl Model {
     }
 
     fn asked_at(&self, address: &str, request: &Request) -> Asked {
-        let settings = Dialect::Chat.settings(&request.decoding);
+        let settings = settings_text(Dialect::Chat.settings(&request.decoding)).into();
         let model = self.server_name().into();
-        Asked::new(Wanted::Text, &model, &address.into(), settings, request)
+        Asked::new(Wanted::Text, &model, &address.into(), &settings, request)
     }
 
     /// The end of the address and the body of a request, as OpenAI's batch format has them; an error

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
 
 /// Whether the same request may succeed later.
 pub(crate) fn may_pass(status: StatusCode) -> bool {
