@@ -1,6 +1,8 @@
 //! Critiques: verdict columns for responses. One row for each response and critic; a response that is not
 //! there is `unscored`, never `safe`.
 
+pub mod verdict;
+
 use crate::contract::Contract;
 use crate::plain::with_columns;
 use crate::refusal::{Refusal, RefusalRules};
