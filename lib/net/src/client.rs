@@ -121,13 +121,7 @@ impl Client {
 
     fn reply(&self, response: Response<Incoming>, open: Box<Open>) -> Reply<'_> {
         let (head, body) = response.into_parts();
-        Reply {
-            status: head.status,
-            headers: head.headers,
-            body,
-            open: Some(open),
-            client: self,
-        }
+        Reply { status: head.status, headers: head.headers, body, open: Some(open), client: self }
     }
 
     async fn open(&self) -> Result<Box<Open>, Failure> {
