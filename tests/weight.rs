@@ -28,7 +28,7 @@ fn only_select_and_agg_hold_the_query_engine() {
 fn only_what_asks_models_opens_sockets() {
     for (program, _) in PROGRAMS {
         let asks = ["seval-expand", "seval-select", "seval-query"].contains(&program);
-        assert_eq!(holds(program, "hyper"), asks, "{program}");
+        assert_eq!(holds(program, "rustls"), asks, "{program}");
     }
 }
 
