@@ -1,0 +1,96 @@
+//! Finding phrases in normalised text.
+
+use super::text::straight;
+use crate::{Error, Result};
+use aho_corasick::packed::{Config, Searcher};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
+use std::collections::BTreeSet;
+
+/// Bytes of a phrase that the vector search looks for.
+const OPENER: usize = 4;
+
+/// Phrases that are found from left to right, the longest first, on whole words.
+#[derive(Debug)]
+pub(super) struct Phrases {
+    pub texts: Vec<String>,
+    /// Bytes of the longest phrase.
+    pub longest: usize,
+    finder: AhoCorasick,
+}
+
+impl Phrases {
+    pub fn new(texts: &[String]) -> Result<Self> {
+        let texts: Vec<_> = texts.iter().map(|t| straight(t)).collect();
+        if texts.contains(&String::new()) {
+            return Err(Error::usage("phrases", "an empty phrase would be found everywhere"));
+        }
+        let longest = texts.iter().map(String::len).max().unwrap_or(0);
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&texts)
+            .map_err(|e| Error::usage("phrases", e))?;
+        Ok(Self { texts, longest, finder })
+    }
+
+    /// The first phrase that does not begin or end inside an ASCII word: from, to, number.
+    pub fn next(&self, text: &[u8], mut range: std::ops::Range<usize>) -> Option<[usize; 3]> {
+        let word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+        while let Some(m) = self.finder.find(Input::new(text).range(range.clone())) {
+            let (from, to) = (m.start(), m.end());
+            let inside = from > 0 && word(from - 1) && word(from);
+            if !inside && !(word(to - 1) && (word(to) || text[to..].starts_with(b"'t"))) {
+                return Some([from, to, m.pattern().as_usize()]);
+            }
+            range.start = from + 1;
+        }
+        None
+    }
+
+    /// The word that comes within `reach` bytes and in the same sentence.
+    pub fn follows(&self, text: &[u8], end: usize, reach: usize) -> Option<&str> {
+        let stop = text.len().min(end + reach + self.longest);
+        let [from, _, word] = self.next(text, end..stop)?;
+        let between = &text[end..from];
+        let near = between.len() <= reach && !between.iter().any(|b| b"\n.!?;".contains(b));
+        near.then_some(self.texts[word].trim())
+    }
+}
+
+/// Tells whether any of some phrases is there, at the speed of a vector search for how they begin.
+#[derive(Debug)]
+pub(super) struct Openers {
+    /// None where the machine has no vectors, or the phrases begin in too many ways.
+    openers: Option<Searcher>,
+    phrases: AhoCorasick,
+}
+
+impl Openers {
+    /// Phrases in normalised form.
+    pub fn new(texts: &[&str]) -> Result<Self> {
+        let opener = |text: &str| text.as_bytes().iter().copied().take(OPENER).collect::<Vec<_>>();
+        let openers: BTreeSet<_> = texts.iter().map(|text| opener(text)).collect();
+        let phrases = AhoCorasick::builder()
+            .start_kind(StartKind::Anchored)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(texts)
+            .map_err(|e| Error::usage("phrases", e))?;
+        // There are more than its rule of thumb allows, and it is still faster than the automaton.
+        let search =
+            Config::new().heuristic_pattern_limits(false).builder().extend(openers).build();
+        Ok(Self { openers: search, phrases })
+    }
+
+    /// Whether one of the phrases may begin at `at` or later.
+    pub fn begin_in(&self, text: &[u8], mut at: usize) -> bool {
+        let Some(openers) = &self.openers else { return true };
+        while let Some(m) = openers.find_in(text, (at..text.len()).into()) {
+            let here = Input::new(text).range(m.start()..).anchored(Anchored::Yes);
+            if self.phrases.is_match(here) {
+                return true;
+            }
+            at = m.start() + 1;
+        }
+        false
+    }
+}
