@@ -37,6 +37,15 @@ impl Turn {
 /// The conversation in a JSON list of `role` and `content`: known roles, no empty turn, the last one the
 /// user's, since it is what the model is to answer. The error says what is wrong with it.
 pub fn parse(json: &str) -> Result<Vec<Turn>, String> {
+    let turns = parse_open(json)?;
+    match turns.last() {
+        Some(turn) if turn.role == "user" => Ok(turns),
+        _ => Err("the last turn is not the user's".into()),
+    }
+}
+
+/// The same, with any turn last: a guard model judges a conversation that the assistant ends.
+pub fn parse_open(json: &str) -> Result<Vec<Turn>, String> {
     let turns: Vec<Turn> =
         serde_json::from_str(json).map_err(|error| format!("no JSON list of turns: {error}"))?;
     for (at, turn) in turns.iter().enumerate() {
@@ -47,10 +56,7 @@ pub fn parse(json: &str) -> Result<Vec<Turn>, String> {
             return Err(format!("turn {at} is empty"));
         }
     }
-    match turns.last() {
-        Some(turn) if turn.role == "user" => Ok(turns),
-        _ => Err("the last turn is not the user's".into()),
-    }
+    Ok(turns)
 }
 
 /// The prompt_id of a conversation: of its turns as JSON, without spaces.

@@ -121,6 +121,13 @@ impl QueryMetadata {
     }
 }
 
+/// Whether a template with wording for these languages (empty: any) has some for this one.
+pub fn speaks(languages: &[String], language: Option<&str>) -> bool {
+    let primary = |tag: &str| tag.split('-').next().unwrap_or(tag).to_ascii_lowercase();
+    let known = |tag: &str| languages.iter().any(|known| primary(known) == primary(tag));
+    languages.is_empty() || language.is_some_and(known)
+}
+
 /// Splits a Jinja template.
 pub fn jinja<M: DeserializeOwned>(file: &File) -> Result<Parts<M>> {
     split(file, "{#", "#}")

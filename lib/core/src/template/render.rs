@@ -13,6 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use minijinja::value::{Object, Value, ValueKind};
 use minijinja::{Environment, ErrorKind, State, UndefinedBehavior, escape_formatter};
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,12 +24,12 @@ const FUEL: u64 = 50_000;
 /// Bytes that one rendering may write.
 const MAX_OUTPUT: usize = 1 << 20;
 
-/// A compiled template.
-pub struct Template {
+/// A compiled template. What its leading comment holds depends on what it is for.
+pub struct Template<M = PromptMetadata> {
     /// Where it comes from and what it is called.
     pub file: File,
     /// Its leading comment.
-    pub metadata: PromptMetadata,
+    pub metadata: M,
     /// `file.id()`, made once.
     pub id: String,
     plan: Plan,
@@ -63,9 +64,21 @@ pub struct Row<'a> {
 }
 
 impl Template {
-    /// Parses and compiles a file.
+    /// Parses and compiles a file that makes prompts.
     pub fn compile(file: File) -> Result<Self> {
-        let parts = metadata::jinja::<PromptMetadata>(&file)?;
+        Self::of(file)
+    }
+
+    /// Whether it has wording for a language.
+    pub fn speaks(&self, language: Option<&str>) -> bool {
+        metadata::speaks(&self.metadata.languages, language)
+    }
+}
+
+impl<M: DeserializeOwned> Template<M> {
+    /// Parses and compiles a file of any kind.
+    pub fn of(file: File) -> Result<Self> {
+        let parts = metadata::jinja::<M>(&file)?;
         let plan = match split(&parts.body) {
             Some(pieces) => Plan::Pieces(pieces),
             None => Plan::Engine(Box::new(engine(&file, &parts.body, parts.lines_before)?)),
@@ -73,16 +86,9 @@ impl Template {
         let id = file.id();
         Ok(Self { file, metadata: parts.metadata, id, plan, lines_before: parts.lines_before })
     }
+}
 
-    /// Whether it has wording for a language.
-    pub fn speaks(&self, language: Option<&str>) -> bool {
-        let languages = &self.metadata.languages;
-        let primary = |tag: &str| tag.split('-').next().unwrap_or(tag).to_ascii_lowercase();
-        languages.is_empty()
-            || language
-                .is_some_and(|tag| languages.iter().any(|known| primary(known) == primary(tag)))
-    }
-
+impl<M> Template<M> {
     /// Appends the rendered text to `out`.
     pub fn render(&self, row: &Row<'_>, out: &mut String) -> Result<()> {
         match &self.plan {
