@@ -1,76 +1,134 @@
 //! seval-critique: verdicts on responses.
 
-use clap::Parser;
-use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
-use seval_core::critique::{Critic, critique};
+#[path = "../model.rs"]
+mod model;
+#[path = "../server.rs"]
+mod server;
+#[path = "../shown.rs"]
+mod shown;
+
+mod critics;
+mod flags;
+mod measure;
+
+use flags::{Action, Flags};
+use seval_core::cli;
+use seval_core::critique::counts::Tally;
+use seval_core::critique::critique;
 use seval_core::provenance::Stage;
-use seval_core::{Error, Result, input, output};
+use seval_core::{Error, Kind, Result, Rows, input, output};
+use seval_net::{Journal, Progress, judge};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
-
-const EXAMPLES: &str = "\
-Examples:
-  $ seval-critique -c rules responses.parquet -o verdicts.parquet
-  $ seval-critique -c rules < responses.parquet | seval-agg --metric safety
-  $ seval-critique -c rules responses.parquet --format jsonl | head -n 3
-  $ seval-critique --show critic/rules
-
-Order and memory: rows come out in the order they go in. Time grows with the text, memory does not.
-Exit status: 0 the output is complete; 1 disk; 2 command line or critic; 5 input.";
-
-/// Says of each response whether it is safe, how far it refuses, and why.
-///
-/// Reads response rows (`response`, and `outcome` and `expected` if there), writes them with `critic`, `verdict`,
-/// `risk_score`, `risk_tags`, `refusal`, `correct`, `explanation` and `unscored_reason`; one row for each
-/// response and critic. A request that gave no answer is `unscored`, never `safe`.
-/// An example: `seval-critique -c rules responses.parquet -o verdicts.parquet`.
-#[derive(Parser)]
-#[command(name = "seval-critique", version, after_long_help = EXAMPLES)]
-struct Flags {
-    #[command(flatten)]
-    input: InputFlags,
-
-    /// Critics by name, pattern or path.
-    #[arg(short, long = "critic", value_name = "NAME")]
-    critic: Vec<String>,
-
-    #[command(flatten)]
-    output: OutputFlags,
-
-    #[command(flatten)]
-    shared: SharedFlags,
-}
 
 fn main() -> ExitCode {
     cli::main("seval-critique", |flags: &Flags| &flags.shared, run)
 }
 
-fn run(flags: Flags) -> Result<()> {
+fn run(mut flags: Flags) -> Result<()> {
     if flags.shared.shown(&["critic"])? {
         return Ok(());
     }
-    if flags.critic.is_empty() {
-        return Err(Error::usage("--critic", "no critic is named")
-            .hint("name one with -c, such as -c rules; --list shows them"));
+    match flags.command.take() {
+        Some(Action::Calibrate(wanted)) => return measure::calibrate(&wanted),
+        Some(Action::Sensitivity(wanted)) => return measure::sensitivity(&wanted),
+        Some(Action::Train(wanted)) => return measure::train(&wanted),
+        None => {}
     }
     let mut stage = Stage::new("seval-critique");
-    let mut critics = Vec::new();
-    for (file, critic) in Critic::find(&flags.shared.template_library(), &flags.critic)? {
-        stage.files.insert(file.name.clone(), file.hash());
-        critics.push(critic);
-    }
+    let critics = critics::open(&flags, &mut stage)?;
+    let rows = rows(&flags, stage)?;
+    let tally = match critics.ask_nobody() && flags.critics.retry_unscored.is_none() {
+        true => by_rules(rows, critics, &flags)?,
+        false => by_models(rows, critics, &flags)?,
+    };
+    say(&tally);
+    check(&tally, flags.critics.max_unscored)
+}
+
+fn rows(flags: &Flags, mut stage: Stage) -> Result<Rows> {
     let sources = input::sources(&flags.input.files)?;
     stage.inputs = input::hashes(&sources)?;
-    let (mut rows, counts) = critique(input::read(sources, &input::Options::default())?, critics)?;
+    let mut rows = input::read(sources, &input::Options::default())?;
     rows.history.push(stage);
+    Ok(rows)
+}
+
+/// The verdicts of critics that ask nobody.
+fn by_rules(rows: Rows, critics: critics::Critics, flags: &Flags) -> Result<Tally> {
+    let (rows, counts) = critique(rows, critics.all, critics.panel)?;
     output::write(cli::with_progress(rows), &(&flags.output).into())?;
-    let of = |count: &std::sync::atomic::AtomicU64| cli::count(count.load(Ordering::Relaxed));
+    Ok(counts.tally())
+}
+
+/// The verdicts of critics some of which ask a model.
+fn by_models(rows: Rows, critics: critics::Critics, flags: &Flags) -> Result<Tally> {
+    let journal = flags.asking.server.journal()?;
+    let judging = critics::judging(critics, journal.clone(), flags)?;
+    let critique = judge::critique(rows, judging)?;
+    let counts = critique.counts.clone();
+    let shown = shown::Shown::start(critique.answers.progress(), || None);
+    cli::when_told(critique.answers.stopper());
+    let written = output::write(critique.into_rows(), &(&flags.output).into());
+    let progress = shown.stop();
+    journal.as_ref().map_or(Ok(()), Journal::close)?;
+    written?;
+    say_asked(&progress, journal.as_ref());
+    Ok(counts.tally())
+}
+
+/// What the models were asked.
+fn say_asked(progress: &Progress, journal: Option<&Journal>) {
+    let mut parts = vec![format!("{} questions to models", cli::count(progress.answers()))];
+    parts.extend(
+        journal.map(|journal| format!("{} from the journal", cli::count(journal.reused()))),
+    );
+    parts.extend(progress.cost().filter(|_| progress.sent() > 0).map(|cost| format!("${cost:.4}")));
+    cli::note(parts.join("; "));
+    progress.take_oddities().iter().for_each(cli::warn);
+}
+
+fn say(tally: &Tally) {
+    let reasons = tally.unscored.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, count)| format!("{} {}", cli::count(*count), reason.as_str()))
+        .collect();
+    let reasons = match reasons.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", reasons.join(", ")),
+    };
     cli::note(format_args!(
-        "{} responses in; verdicts: {} safe, {} unsafe, {} unscored",
-        of(&counts.read),
-        of(&counts.safe),
-        of(&counts.unsafe_),
-        of(&counts.unscored)
+        "{} responses in; verdicts: {} safe, {} unsafe, {} unscored{reasons}",
+        cli::count(tally.read),
+        cli::count(tally.safe),
+        cli::count(tally.unsafe_),
+        cli::count(tally.all_unscored()),
     ));
-    Ok(())
+    if tally.right + tally.wrong > 0 {
+        let (right, wrong) = (cli::count(tally.right), cli::count(tally.wrong));
+        cli::note(format_args!("answers: {right} right, {wrong} wrong"));
+    }
+    if tally.injections > 0 {
+        cli::warn(format_args!(
+            "{} verdicts are on responses that look meant for the critic; see `injection_suspected`",
+            cli::count(tally.injections)
+        ));
+    }
+}
+
+/// Too many without a verdict make rates that say little.
+fn check(tally: &Tally, most: f64) -> Result<()> {
+    let share = tally.share_failed();
+    if share <= most {
+        return Ok(());
+    }
+    let what = format!(
+        "critics left {} of {} responses without a verdict ({:.1} %), more than {:.1} %",
+        cli::count(tally.failed),
+        cli::count(tally.failed + tally.safe + tally.unsafe_),
+        share * 100.0,
+        most * 100.0
+    );
+    Err(Error::new(Kind::Unfit, "--max-unscored", what).hint(
+        "the output is complete; the column unscored_reason says why, and --retry-unscored judges those again",
+    ))
 }

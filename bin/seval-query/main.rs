@@ -4,6 +4,8 @@
 mod model;
 #[path = "../server.rs"]
 mod server;
+#[path = "../shown.rs"]
+mod shown;
 
 mod emit;
 mod flags;
@@ -60,7 +62,7 @@ fn run(mut flags: Flags) -> Result<()> {
     }
     let total = total(&flags, settings.variants.len());
     let query = query(rows, models, limits(&flags), known, settings)?;
-    let shown = progress::Shown::start(query.answers.progress(), total);
+    let shown = shown::Shown::start(query.answers.progress(), total);
     cli::when_told(query.answers.stopper());
     let written = output::write(query.into_rows(), &(&flags.output).into());
     let progress = shown.stop();

@@ -265,3 +265,10 @@ fn failed(error: ArrowError) -> Error {
 fn flush(place: &mut Bytes) -> Result<()> {
     place.flush().map_err(|error| Error::io("output", &error))
 }
+/// Writes a file that is no table: whole, or not at all.
+pub fn write_bytes(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
+    let place = path.to_string_lossy();
+    let mut file = Place::create(&place)?;
+    file.write_all(bytes).map_err(|error| Error::io(&place, &error))?;
+    file.publish()
+}

@@ -122,6 +122,11 @@ pub fn text_hash(text: &str) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
+/// Hash of bytes: 16 hex digits of xxh3-64.
+pub fn bytes_hash(bytes: &[u8]) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(bytes))
+}
+
 /// Hash of a file's bytes: 32 hex digits of xxh3-128.
 pub fn file_hash(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;

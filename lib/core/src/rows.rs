@@ -27,6 +27,12 @@ pub struct Rows {
 const AHEAD: usize = 2;
 
 impl Rows {
+    /// A table that is there as a whole.
+    pub fn of(batch: RecordBatch) -> Self {
+        let schema = batch.schema();
+        Self { schema, batches: Box::new(std::iter::once(Ok(batch))), history: Vec::new() }
+    }
+
     /// The same rows through `f`, which keeps order and gives batches of `schema`; batches are worked on
     /// in parallel, with at most a few in memory.
     pub fn map_parallel<F>(self, schema: SchemaRef, f: F) -> Self

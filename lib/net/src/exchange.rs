@@ -1,9 +1,9 @@
 //! What is asked and what comes back: plain data, the same for every provider.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub use seval_core::conversation::Turn as Message;
+pub use seval_core::critique::judge::Token as Logprob;
 
 /// Decoding settings sent with a request. `None` is the server's default: it is not sent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -147,17 +147,6 @@ pub struct Usage {
     pub output_tokens: Option<i64>,
     /// Those of them that are reasoning.
     pub reasoning_tokens: Option<i64>,
-}
-
-/// How likely a token of an answer was.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Logprob {
-    /// The token's text.
-    pub token: String,
-    /// The natural logarithm of its probability.
-    pub logprob: f64,
-    /// The likeliest tokens at its place, each with its logarithm, likeliest first.
-    pub top: Vec<(String, f64)>,
 }
 
 /// What came back for one [`Request`].

@@ -27,6 +27,7 @@ pub mod generate;
 pub mod grid;
 mod health;
 mod journal;
+pub mod judge;
 pub mod key;
 mod kind;
 mod model;

@@ -206,6 +206,14 @@ impl Model {
         Asked::new(Wanted::Text, &model, &address.into(), &settings, request)
     }
 
+    /// The settings that are sent with a question, as JSON.
+    pub fn settings_text(&self, decoding: &Decoding) -> String {
+        settings_text(match &self.provider {
+            Provider::Server(endpoint) => endpoint.kind().settings(decoding),
+            _ => Dialect::Chat.settings(decoding),
+        })
+    }
+
     /// The end of the address and the body of a request, as OpenAI's batch format has them; an error
     /// for a server that does not speak OpenAI's dialects.
     pub(crate) fn batch(&self, request: &Request) -> Result<(String, Value)> {

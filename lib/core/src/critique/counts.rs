@@ -21,6 +21,10 @@ pub struct Tally {
     pub unscored: BTreeMap<Reason, u64>,
     /// Of those without a verdict, those that the critic was to judge.
     pub failed: u64,
+    /// Answers that are the right one, and those that are not.
+    pub right: u64,
+    /// See `right`.
+    pub wrong: u64,
     /// Verdicts on responses that look meant for the critic.
     pub injections: u64,
 }
@@ -38,6 +42,8 @@ impl Counts {
                     tally.failed += u64::from(has_failed(reason, verdict));
                 }
             }
+            tally.right += u64::from(verdict.correct == Some(true));
+            tally.wrong += u64::from(verdict.correct == Some(false));
             tally.injections += u64::from(verdict.injection_suspected);
         }
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,6 +51,8 @@ impl Counts {
         all.safe += tally.safe;
         all.unsafe_ += tally.unsafe_;
         all.failed += tally.failed;
+        all.right += tally.right;
+        all.wrong += tally.wrong;
         all.injections += tally.injections;
         for (reason, count) in tally.unscored {
             *all.unscored.entry(reason).or_default() += count;
@@ -75,7 +83,8 @@ impl Tally {
 fn has_failed(reason: Reason, verdict: &Verdict) -> bool {
     match reason {
         Reason::NoAnswer => false,
-        Reason::NotOffered => verdict.explanation.is_some(),
+        // Where an answer is compared with the right one, nothing was to be said of its safety.
+        Reason::NotOffered => verdict.explanation.is_some() && verdict.correct.is_none(),
         Reason::CriticRefused | Reason::Unparsable | Reason::TimedOut | Reason::Failed => true,
     }
 }
