@@ -7,6 +7,7 @@
 
 mod attacks;
 mod cases;
+mod critique;
 mod documents;
 mod edge;
 mod faults;
@@ -24,3 +25,4 @@ mod server;
 mod statistics;
 mod templates;
 mod weight;
+mod xstest;

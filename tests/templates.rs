@@ -2,7 +2,7 @@
 
 use crate::run::Folder;
 use serde_json::{Map, Value};
-use seval_core::refusal::RefusalRules;
+use seval_core::critique::Critic;
 use seval_core::template::metadata::{self, PromptMetadata, QueryMetadata};
 use seval_core::template::{File, Library};
 
@@ -101,8 +101,7 @@ fn rows(text: &str) -> Vec<Map<String, Value>> {
 #[test]
 fn critics() {
     for file in all("critic") {
-        let rules = RefusalRules::parse(&file.text).unwrap();
-        let failed = rules.check_examples();
+        let failed = Critic::open(&file).unwrap().check_examples();
         assert!(failed.is_empty(), "{}: {failed:#?}", file.place);
     }
 }
