@@ -55,6 +55,10 @@ pub struct Flags {
     #[command(flatten)]
     pub asking: ModelFlags,
 
+    /// Write only these columns, comma-separated; others are not read where no critic needs them.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
+    pub columns: Vec<String>,
+
     #[command(flatten)]
     pub output: OutputFlags,
 

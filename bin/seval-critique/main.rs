@@ -13,9 +13,11 @@ mod measure;
 
 use flags::{Action, Flags};
 use seval_core::cli;
+use seval_core::critique::columns::CASE;
 use seval_core::critique::counts::Tally;
 use seval_core::critique::critique;
 use seval_core::provenance::Stage;
+use seval_core::select::columns::only;
 use seval_core::{Error, Kind, Result, Rows, input, output};
 use seval_net::{Journal, Progress, judge};
 use std::process::ExitCode;
@@ -36,8 +38,9 @@ fn run(mut flags: Flags) -> Result<()> {
     }
     let mut stage = Stage::new("seval-critique");
     let critics = critics::open(&flags, &mut stage)?;
-    let rows = rows(&flags, stage)?;
-    let tally = match critics.ask_nobody() && flags.critics.retry_unscored.is_none() {
+    let by_rules_alone = critics.ask_nobody() && flags.critics.retry_unscored.is_none();
+    let rows = rows(&flags, stage, by_rules_alone)?;
+    let tally = match by_rules_alone {
         true => by_rules(rows, critics, &flags)?,
         false => by_models(rows, critics, &flags)?,
     };
@@ -45,10 +48,14 @@ fn run(mut flags: Flags) -> Result<()> {
     check(&tally, flags.critics.max_unscored)
 }
 
-fn rows(flags: &Flags, mut stage: Stage) -> Result<Rows> {
+/// The rows; without a model that may be shown any of them, only the columns that are wanted.
+fn rows(flags: &Flags, mut stage: Stage, by_rules_alone: bool) -> Result<Rows> {
     let sources = input::sources(&flags.input.files)?;
     stage.inputs = input::hashes(&sources)?;
-    let mut rows = input::read(sources, &input::Options::default())?;
+    let wanted = flags.columns.iter().map(String::as_str).chain(CASE);
+    let columns =
+        (by_rules_alone && !flags.columns.is_empty()).then(|| wanted.map(str::to_owned).collect());
+    let mut rows = input::read(sources, &input::Options { columns, ..Default::default() })?;
     rows.history.push(stage);
     Ok(rows)
 }
@@ -56,7 +63,8 @@ fn rows(flags: &Flags, mut stage: Stage) -> Result<Rows> {
 /// The verdicts of critics that ask nobody.
 fn by_rules(rows: Rows, critics: critics::Critics, flags: &Flags) -> Result<Tally> {
     let (rows, counts) = critique(rows, critics.all, critics.panel)?;
-    output::write(cli::with_progress(rows), &(&flags.output).into())?;
+    let rows = only(cli::with_progress(rows), &flags.columns)?;
+    output::write(rows, &(&flags.output).into())?;
     Ok(counts.tally())
 }
 
@@ -68,7 +76,8 @@ fn by_models(rows: Rows, critics: critics::Critics, flags: &Flags) -> Result<Tal
     let counts = critique.counts.clone();
     let shown = shown::Shown::start(critique.answers.progress(), || None);
     cli::when_told(critique.answers.stopper());
-    let written = output::write(critique.into_rows(), &(&flags.output).into());
+    let written = only(critique.into_rows(), &flags.columns)
+        .and_then(|rows| output::write(rows, &(&flags.output).into()));
     let progress = shown.stop();
     journal.as_ref().map_or(Ok(()), Journal::close)?;
     written?;

@@ -18,6 +18,20 @@ use std::sync::Arc;
 /// Columns that are there only with critics that ask a model.
 const ASKING: [&str; 3] = ["critic_model", "critic_settings", "injection_suspected"];
 
+/// The columns that critics without a model look at, and the verdict columns that would be refused.
+pub const CASE: [&str; 10] = [
+    "outcome",
+    "response",
+    "prompt",
+    "prompt_id",
+    "expected",
+    "language",
+    "choices",
+    "choice_names",
+    "logprobs",
+    "verdict",
+];
+
 /// The columns of a batch that critics look at.
 pub struct Cases<'a> {
     outcomes: Option<&'a StringArray>,
