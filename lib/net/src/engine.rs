@@ -102,6 +102,8 @@ type Answered = Vec<Result<Answer>>;
 /// A failed request is an answer; an error is the last item and ends the run. Answers are computed
 /// as they are taken, or a bounded number ahead where there is a network to wait for.
 ///
+/// The lower bound of the iterator's `size_hint` says how many requests come without waiting.
+///
 /// With a journal, what it has an answer to is not asked, and what is asked is on disk before it is
 /// given here. Simulated targets need none.
 pub fn ask(
@@ -244,14 +246,16 @@ fn start(
     Ok(answers)
 }
 
-/// Reads requests, several at a time while nobody waits for them.
-fn feed(requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Questions>) {
+/// Reads requests, several at a time while nobody waits for them and there are more at once. None is
+/// held back while the next is waited for: its source may wait for the answer to this one.
+fn feed(mut requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Questions>) {
     let mut group = Vec::new();
-    for request in requests {
+    while let Some(request) = requests.next() {
         let last = request.is_err();
         group.push(request);
         let nobody_waits = questions.capacity() < questions.max_capacity();
-        if nobody_waits && group.len() < QUESTIONS && !last {
+        let more_are_ready = requests.size_hint().0 > 0;
+        if nobody_waits && more_are_ready && group.len() < QUESTIONS && !last {
             continue;
         }
         let requests = std::mem::take(&mut group);

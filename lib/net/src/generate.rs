@@ -167,6 +167,11 @@ struct Requests {
 impl Iterator for Requests {
     type Item = Result<Request>;
 
+    /// What comes without waiting.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.ready.len(), None)
+    }
+
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(request) = self.ready.pop_front() {

@@ -87,6 +87,13 @@ enum Form {
 /// The rows with verdicts: for each response one of each critic, or of the one that decides.
 pub fn critique(rows: Rows, judging: Judging) -> Result<Critique> {
     let judges = judges(&judging)?;
+    if judging.asks.is_empty() {
+        return Err(Error::usage(
+            "--critic",
+            "no critic asks a model, and the others would only repeat themselves",
+        )
+        .hint("name one that does with -c, such as -c safety=MODEL"));
+    }
     let critics = Arc::new(judging.critics);
     let form = match judging.again {
         None => {

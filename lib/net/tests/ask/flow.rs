@@ -1,7 +1,7 @@
 //! Many requests: their order, how many are under way, and how a run ends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,26 @@ fn answers_come_in_the_order_of_the_requests() {
     assert_eq!(server.count(), 400);
     let most = most.load(SeqCst);
     assert!((8..=16).contains(&most), "{most} at once");
+}
+
+#[test]
+fn no_request_is_held_back_while_the_next_is_waited_for() {
+    let server = Server::start(|_, _| says("yes"));
+    let models = Model::open("m", &connection(&server)).unwrap();
+    let (taken, wait) = mpsc::channel();
+    // Three at a time, each time once the answers to the three before have been taken.
+    let mut given = 0;
+    let requests = std::iter::from_fn(move || {
+        if given > 0 && given % 3 == 0 {
+            let came = (0..3).all(|_| wait.recv_timeout(Duration::from_secs(20)).is_ok());
+            assert!(came, "{given} requests given, and no answer");
+        }
+        given += 1;
+        (given <= 300).then(|| Ok(request(given)))
+    });
+    let answers = ask(models, limits(8), Known::default(), requests);
+    let count = answers.map(Result::unwrap).inspect(|_| taken.send(()).unwrap_or(())).count();
+    assert_eq!(count, 300);
 }
 
 #[test]
