@@ -59,7 +59,8 @@ fn every_stage_keeps_every_column_it_was_given() {
 fn what_is_written_is_what_the_contracts_say() {
     let folder = Folder::new();
     folder.ok("seval-expand -q --taxonomy s-eval --per-leaf 1 -t 'generate/*' -t 'attack/*' | \
-         seval-query -q -m sim: | seval-critique -q -c rules -o v.parquet");
+         seval-query -q -m sim: | \
+         seval-critique -q -c rules -c choice --max-unscored 1 -o v.parquet");
     let contracts = [Contract::prompts(), Contract::responses(), Contract::verdicts()];
     for column in contracts.into_iter().flat_map(|contract| contract.unwrap().columns) {
         let name = &column.name;
