@@ -90,7 +90,7 @@ pub struct CriticFlags {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "panel")]
     pub min_valid: usize,
 
-    /// What a critic's verdict weighs in a weighted panel, by default 1.
+    /// What a critic's verdict weighs in a weighted panel: one for each critic.
     #[arg(long, value_name = "NAME=WEIGHT", requires = "panel")]
     pub weight: Vec<String>,
 
