@@ -30,6 +30,9 @@ use std::sync::Arc;
 use train::Trained;
 use verdict::{Mark, Reason, ScoreFrom, Verdict};
 
+/// Rows that are judged together: few enough that several such steps of long responses take little memory.
+const STEP_ROWS: usize = 2048;
+
 /// A critic ready to judge.
 pub struct Critic {
     /// name@content hash, as the `critic` column holds it.
@@ -251,7 +254,7 @@ pub fn critique(
     let counts = Arc::new(Counts::default());
     let counted = counts.clone();
     let schema = layout.schema.clone();
-    let rows = rows.map_parallel(schema, move |batch| {
+    let rows = rows.cut(STEP_ROWS).map_parallel(schema, move |batch| {
         let judged = judge_all(&batch, &critics);
         layout.assemble(&batch, judged, &counted)
     });
