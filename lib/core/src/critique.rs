@@ -44,7 +44,7 @@ pub struct Critic {
 /// How a critic comes to its verdicts.
 pub enum Kind {
     /// From the phrases of refusals.
-    Rules(RefusalRules),
+    Rules(Box<RefusalRules>),
     /// From how a response begins.
     Prefixes(PrefixRules),
     /// By comparing an answer with the right one.
@@ -191,7 +191,7 @@ fn rules(file: &File) -> Result<Kind> {
     let table: toml::Table =
         toml::from_str(&file.text).map_err(|error| Error::usage(&file.place, error.message()))?;
     match table.get("kind").and_then(toml::Value::as_str) {
-        Some("rules") => Ok(Kind::Rules(RefusalRules::parse(&file.text).map_err(at)?)),
+        Some("rules") => Ok(Kind::Rules(Box::new(RefusalRules::parse(&file.text).map_err(at)?))),
         Some("prefixes") => Ok(Kind::Prefixes(PrefixRules::parse(&file.text).map_err(at)?)),
         Some("answer") => Ok(Kind::Answer(AnswerRules::parse(&file.text).map_err(at)?)),
         other => {

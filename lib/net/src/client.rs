@@ -34,7 +34,7 @@ pub(crate) struct Client {
     uri: Uri,
     headers: HeaderMap,
     /// The one used last is the last.
-    idle: Mutex<Vec<Box<Open>>>,
+    idle: Mutex<Vec<Open>>,
 }
 
 /// Why there is no reply.
@@ -52,7 +52,7 @@ pub(crate) struct Reply<'c> {
     pub headers: HeaderMap,
     body: Incoming,
     /// None once the body has ended.
-    open: Option<Box<Open>>,
+    open: Option<Open>,
     client: &'c Client,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Reply<'c> {
 #[derive(Debug)]
 struct Open {
     send: SendRequest<Full<Bytes>>,
-    connection: http1::Connection<Box<dyn Stream>, Full<Bytes>>,
+    connection: Box<http1::Connection<Box<dyn Stream>, Full<Bytes>>>,
     has_ended: bool,
     used: Instant,
 }
@@ -119,12 +119,12 @@ impl Client {
         request
     }
 
-    fn reply(&self, response: Response<Incoming>, open: Box<Open>) -> Reply<'_> {
+    fn reply(&self, response: Response<Incoming>, open: Open) -> Reply<'_> {
         let (head, body) = response.into_parts();
         Reply { status: head.status, headers: head.headers, body, open: Some(open), client: self }
     }
 
-    async fn open(&self) -> Result<Box<Open>, Failure> {
+    async fn open(&self) -> Result<Open, Failure> {
         let limit = self.connect_timeout;
         let stream = timeout(limit, self.connector.connect()).await.map_err(|_| {
             Failure::Unreachable(format!("no connection within {} s", limit.as_secs_f32()))
@@ -133,10 +133,10 @@ impl Client {
         let (send, connection) = http1::handshake(stream)
             .await
             .map_err(|error| Failure::Unreachable(deepest(&error).to_string()))?;
-        Ok(Box::new(Open { send, connection, has_ended: false, used: Instant::now() }))
+        Ok(Open { send, connection: Box::new(connection), has_ended: false, used: Instant::now() })
     }
 
-    fn take_idle(&self) -> Option<Box<Open>> {
+    fn take_idle(&self) -> Option<Open> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let open = idle.pop().filter(|open| open.used.elapsed() < KEPT);
         if open.is_none() {
@@ -146,7 +146,7 @@ impl Client {
         open
     }
 
-    fn keep(&self, mut open: Box<Open>) {
+    fn keep(&self, mut open: Open) {
         if !open.has_ended {
             open.used = Instant::now();
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(open);
@@ -202,7 +202,7 @@ impl Open {
     fn poll(&mut self, context: &mut Context<'_>) {
         if !self.has_ended {
             // Whoever waits for something hears what went wrong.
-            self.has_ended = Pin::new(&mut self.connection).poll(context).is_ready();
+            self.has_ended = Pin::new(&mut *self.connection).poll(context).is_ready();
         }
     }
 }

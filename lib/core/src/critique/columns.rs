@@ -96,7 +96,7 @@ pub struct Options<'a> {
     pub tokens: Option<Vec<(String, f64)>>,
 }
 
-fn texts_of<'a>(list: Option<&'a ListArray>, row: usize) -> Vec<&'a str> {
+fn texts_of(list: Option<&ListArray>, row: usize) -> Vec<&str> {
     let Some(list) = list.filter(|list| list.is_valid(row)) else { return Vec::new() };
     let offsets = list.value_offsets();
     let Some(texts) = list.values().as_string_opt::<i32>() else { return Vec::new() };
@@ -116,7 +116,7 @@ fn first_token(tokens: &ListArray, row: usize) -> Option<Vec<(String, f64)>> {
     Some(pairs.filter_map(|(name, log)| Some((name?.to_owned(), log?))).collect())
 }
 
-fn cell<'a>(column: Option<&'a StringArray>, row: usize) -> Option<&'a str> {
+fn cell(column: Option<&StringArray>, row: usize) -> Option<&str> {
     column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
 }
 

@@ -188,7 +188,7 @@ fn read(rows: Rows, wanted: &Wanted, classes: &[&str]) -> Result<Vec<Row>> {
         let scores = batch.column_by_name("risk_score");
         let scores = scores.and_then(|scores| scores.as_primitive_opt::<Float64Type>());
         let keys = keys(&batch)?;
-        for row in 0..batch.num_rows() {
+        for (row, key) in keys.into_iter().enumerate() {
             let meant = |column: &Option<StringArray>| {
                 let label = cell(column, row)?;
                 Some(wanted.meaning.get(label).map_or(label, String::as_str).to_owned())
@@ -202,7 +202,7 @@ fn read(rows: Rows, wanted: &Wanted, classes: &[&str]) -> Result<Vec<Row>> {
                 )));
             }
             read.push(Row {
-                key: keys[row],
+                key,
                 critic: cell(&critics, row).unwrap_or_default().to_owned(),
                 said: cell(&said, row).filter(|said| classes.contains(said)).map(str::to_owned),
                 risk_score: scores.filter(|scores| scores.is_valid(row)).map(|s| s.value(row)),
