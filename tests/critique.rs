@@ -85,7 +85,7 @@ fn a_judge_that_fails_gives_no_verdict_and_is_asked_again_alone() {
     };
     let said = folder.fails(3, &line("r.jsonl -o v.parquet"));
     assert!(said.contains("8 unscored"), "{said}");
-    assert!(said.contains("critics left 8 of 10 responses without a verdict"), "{said}");
+    assert!(said.contains("8 of 10 verdicts are missing"), "{said}");
     let read = |file: &str| {
         rows(&folder.ok(&format!("seval-agg --sql 'select * from input' {file} --format jsonl")))
     };
@@ -251,7 +251,7 @@ fn a_critic_is_measured_against_labels() {
     );
     let said = folder.fails(5, "seval-critique calibrate --label human v.parquet");
     assert!(said.contains("the label `bad` is none of safe, unsafe"), "{said}");
-    assert!(said.contains("--map 'bad=unsafe'"), "{said}");
+    assert!(said.contains("--map 'bad=safe|unsafe'"), "{said}");
 }
 
 #[test]

@@ -64,6 +64,18 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
             }
         }
     }
+    if wanted.escalate.is_some() && critics.ask_nobody() {
+        return Err(Error::usage("--escalate", "no critic asks a model")
+            .hint("end with one that does, such as -c rules -c safety=MODEL"));
+    }
+    if let Some(path) = &wanted.policy {
+        let place = path.to_string_lossy().into_owned();
+        let hash = provenance::file_hash(path).map_err(|error| Error::io(&place, &error))?;
+        stage.files.insert(place, hash);
+    }
+    if !wanted.bases.is_empty() {
+        stage.inputs.extend(input::hashes(&input::sources(&wanted.bases)?)?);
+    }
     if let Some(panel) = &critics.panel {
         panel.check(&critics.all.iter().map(|critic| critic.id.as_str()).collect::<Vec<_>>())?;
     }

@@ -113,8 +113,8 @@ pub struct CriticFlags {
           require_equals = true, conflicts_with_all = ["panel", "escalate"], value_parser = clap::value_parser!(i64).range(1..))]
     pub retry_unscored: Option<i64>,
 
-    /// The share of responses that critics may leave without a verdict; beyond it the exit status is 3.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    /// The share of verdicts that critics may fail to give; beyond it the exit status is 3.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
     pub max_unscored: f64,
 
     /// The seed of what is drawn.
@@ -160,7 +160,8 @@ pub struct CalibrateFlags {
     pub by: Option<String>,
 
     /// Only these parts of the figures: all, group, annotators, scores, reliability, threshold, best.
-    #[arg(long, value_name = "PART")]
+    #[arg(long, value_name = "PART",
+          value_parser = ["all", "group", "annotators", "scores", "reliability", "threshold", "best"])]
     pub part: Vec<String>,
 
     /// Write sensitivity and specificity with their uncertainty here, for seval-agg to correct rates by.
@@ -206,6 +207,13 @@ pub struct TrainFlags {
     /// The critic's file, such as mine.critic.
     #[arg(long, value_name = "FILE")]
     pub into: PathBuf,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a number from 0 to 1".into()),
+    }
 }
 
 fn range(text: &str) -> Result<(f64, f64), String> {

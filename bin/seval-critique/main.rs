@@ -79,10 +79,17 @@ fn by_models(rows: Rows, critics: critics::Critics, flags: &Flags) -> Result<Tal
     let written = only(critique.into_rows(), &flags.columns)
         .and_then(|rows| output::write(rows, &(&flags.output).into()));
     let progress = shown.stop();
-    journal.as_ref().map_or(Ok(()), Journal::close)?;
+    let closed = journal.as_ref().map_or(Ok(()), Journal::close);
     written?;
+    closed?;
     say_asked(&progress, journal.as_ref());
-    Ok(counts.tally())
+    let tally = counts.tally();
+    if flags.critics.retry_unscored.is_some() && tally.read == 0 {
+        cli::warn(
+            "no row was left unscored by the critics that are named: nothing was judged again",
+        );
+    }
+    Ok(tally)
 }
 
 /// What the models were asked.
@@ -131,7 +138,7 @@ fn check(tally: &Tally, most: f64) -> Result<()> {
         return Ok(());
     }
     let what = format!(
-        "critics left {} of {} responses without a verdict ({:.1} %), more than {:.1} %",
+        "{} of {} verdicts are missing ({:.1} %), more than {:.1} %",
         cli::count(tally.failed),
         cli::count(tally.failed + tally.safe + tally.unsafe_),
         share * 100.0,

@@ -40,7 +40,7 @@ pub fn calibrate(flags: &CalibrateFlags) -> Result<()> {
 /// The figures of these parts; of all if none is named.
 fn only(figures: Vec<Figure>, parts: &[String]) -> Vec<Figure> {
     let is_wanted = |figure: &Figure| {
-        parts.is_empty() || parts.iter().any(|part| figure.part.starts_with(part.as_str()))
+        parts.is_empty() || parts.iter().any(|part| figure.part.split(' ').next() == Some(part))
     };
     figures.into_iter().filter(is_wanted).collect()
 }

@@ -19,7 +19,9 @@ use std::sync::Arc;
 const ASKING: [&str; 3] = ["critic_model", "critic_settings", "injection_suspected"];
 
 /// The columns that critics without a model look at, and the verdict columns that would be refused.
-pub const CASE: [&str; 10] = [
+pub const CASE: [&str; 12] = [
+    "critic",
+    "risk_score",
     "outcome",
     "response",
     "prompt",
@@ -225,7 +227,7 @@ impl Again {
     pub fn critics(&self, batch: &RecordBatch) -> Result<Vec<Option<usize>>> {
         let text = |name| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
         let (critics, verdicts) = (text("critic"), text("verdict"));
-        let reasons = text("unscored_reason");
+        let (reasons, models) = (text("unscored_reason"), text("critic_model"));
         let critic = |row| {
             let name = cell(critics, row).unwrap_or_default();
             if name.starts_with("panel:") || name.contains('>') {
@@ -234,7 +236,9 @@ impl Again {
             }
             let is_left = cell(verdicts, row) == Some("unscored")
                 && cell(reasons, row) != Some(Reason::NoAnswer.as_str());
-            let place = || self.judges.iter().position(|judge| judge.critic == name);
+            let model = cell(models, row);
+            let is_whose = |judge: &Judge| judge.critic == name && judge.model.as_deref() == model;
+            let place = || self.judges.iter().position(is_whose);
             Ok(is_left.then(place).flatten())
         };
         (0..batch.num_rows()).map(critic).collect()

@@ -9,7 +9,7 @@ use crate::contract::Contract;
 use crate::plain::with_columns;
 use crate::rows::Rows;
 use crate::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -122,7 +122,9 @@ pub fn sensitivity(rows: Rows) -> Result<Vec<Figure>> {
         by: None,
     };
     let rows = read(rows, &wanted, &marks)?;
-    let critics: Vec<&str> = critics(&rows).into_iter().collect();
+    // What critics come to together is none of them.
+    let is_one = |name: &&str| !name.starts_with("panel:") && !name.contains('>');
+    let critics: Vec<&str> = critics(&rows).into_iter().filter(is_one).collect();
     let at: HashMap<&str, usize> =
         critics.iter().enumerate().map(|(at, name)| (*name, at)).collect();
     let mut responses: HashMap<u128, usize> = HashMap::new();
@@ -185,8 +187,8 @@ fn read(rows: Rows, wanted: &Wanted, classes: &[&str]) -> Result<Vec<Row>> {
         let groups = wanted.by.as_deref().map_or(Ok(None), text)?;
         let annotators: Vec<Option<StringArray>> =
             wanted.annotators.iter().map(|name| text(name)).collect::<Result<_>>()?;
-        let scores = batch.column_by_name("risk_score");
-        let scores = scores.and_then(|scores| scores.as_primitive_opt::<Float64Type>());
+        let scores = numbers(&batch, "risk_score")?;
+        let models = text("critic_model")?;
         let keys = keys(&batch)?;
         for (row, key) in keys.into_iter().enumerate() {
             let meant = |column: &Option<StringArray>| {
@@ -196,16 +198,14 @@ fn read(rows: Rows, wanted: &Wanted, classes: &[&str]) -> Result<Vec<Row>> {
             let label = meant(&labels);
             if let Some(label) = label.as_deref().filter(|label| !classes.contains(label)) {
                 let what = format!("the label `{label}` is none of {}", classes.join(", "));
-                return Err(Error::data(format!("column `{}`", wanted.label), what).hint(format!(
-                    "say what it means with --map, such as --map '{label}={}'",
-                    classes[1]
-                )));
+                return Err(Error::data(format!("column `{}`", wanted.label), what)
+                    .hint(format!("say what it means: --map '{label}={}'", classes.join("|"))));
             }
             read.push(Row {
                 key,
-                critic: cell(&critics, row).unwrap_or_default().to_owned(),
+                critic: who(cell(&critics, row).unwrap_or_default(), cell(&models, row)),
                 said: cell(&said, row).filter(|said| classes.contains(said)).map(str::to_owned),
-                risk_score: scores.filter(|scores| scores.is_valid(row)).map(|s| s.value(row)),
+                risk_score: scores.as_ref().filter(|s| s.is_valid(row)).map(|s| s.value(row)),
                 label,
                 annotators: annotators.iter().map(meant).collect(),
                 group: cell(&groups, row).unwrap_or_default().to_owned(),
@@ -215,10 +215,28 @@ fn read(rows: Rows, wanted: &Wanted, classes: &[&str]) -> Result<Vec<Row>> {
     Ok(read)
 }
 
-/// What tells a response from others: which prompt, whose answer, and its text.
+/// A critic, and the model that it asks: the same question to another model is another critic.
+fn who(critic: &str, model: Option<&str>) -> String {
+    match model {
+        Some(model) => format!("{critic}={model}"),
+        None => critic.to_owned(),
+    }
+}
+
+/// A column of numbers, also from CSV; none that is not there.
+fn numbers(batch: &RecordBatch, name: &str) -> Result<Option<Float64Array>> {
+    let Some(column) = batch.column_by_name(name) else { return Ok(None) };
+    let numbers = cast(column, &DataType::Float64)
+        .map_err(|error| Error::data(format!("column `{name}`"), error))?;
+    Ok(Some(numbers.as_primitive::<Float64Type>().clone()))
+}
+
+/// What tells a response from others: which prompt, whose answer and with what settings, and its text.
 fn keys(batch: &RecordBatch) -> Result<Vec<u128>> {
     let mut hashes = vec![Xxh3::new(); batch.num_rows()];
-    for name in ["prompt_id", "prompt", "model", "sample", "response"] {
+    let settings = ["temperature", "top_p", "top_k", "max_tokens", "seed"];
+    let answer = ["prompt_id", "prompt", "model", "sample", "response"];
+    for name in answer.into_iter().chain(settings) {
         let texts = column(batch, name)?;
         for (row, hash) in hashes.iter_mut().enumerate() {
             let text = cell(&texts, row).unwrap_or_default();
@@ -249,10 +267,12 @@ pub fn samples(
     mut each: impl FnMut(super::train::Sample),
 ) -> Result<u64> {
     let found = |name: &str| rows.schema.index_of(name).is_ok();
-    for name in ["response", label] {
+    let group_is_named = group != "prompt";
+    for name in ["response", label].into_iter().chain(group_is_named.then_some(group)) {
         if !found(name) {
             let what = format!("column `{name}` is missing");
-            return Err(Error::data("the input", what).hint("name the labels with --label"));
+            return Err(Error::data("the input", what)
+                .hint("name the labels with --label, and what belongs together with --group"));
         }
     }
     let mut left_out = 0;

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use rayon::prelude::*;
 use seval_core::critique::columns::{Again, Cases};
 use seval_core::critique::judge::guarded::{self, BASE_PROMPT};
+use seval_core::critique::verdict::{Mark, Reason, Verdict};
 use seval_core::critique::{Case, Critic, Judged};
 use seval_core::rows::Batches;
 use seval_core::template::render::Row;
@@ -105,6 +106,10 @@ impl Asking {
                 }
                 let step = match critic.judge(&case, &options) {
                     Some(judged) => Step::Known(at, judged),
+                    None if case.prompt.is_none() => {
+                        let why = "there is no prompt".to_owned();
+                        Step::Known(at, Verdict::unscored(Reason::NotOffered, why).into())
+                    }
                     None => {
                         let (asked, questions) = self.ask(at, critic, &case, &seen, row)?;
                         requests.extend(questions);
@@ -138,7 +143,11 @@ impl Asking {
         let (_, model, decoding) = self.asks.iter().find(|asks| asks.0 == at).ok_or_else(lost)?;
         let response = case.answer().unwrap_or_default();
         let prompt = case.prompt.unwrap_or_default();
-        let nonce = guarded::nonce(&critic.id, prompt, response, self.seed);
+        // Of all that somebody else wrote and the judge is shown, so that none of it can hold the nonce.
+        let text = |name| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let other = |name| text(name).filter(|c| c.is_valid(row)).map_or("", |c| c.value(row));
+        let shown = [response, other("response_b"), other(BASE_PROMPT)].join("\u{1f}");
+        let nonce = guarded::nonce(&critic.id, prompt, &shown, self.seed);
         let row = Row { batch, row, seed: self.seed, id: case.id, prompt: None };
         let questions = judge.requests(&row, &nonce, self.policy.as_deref())?;
         let injection_suspected = judge.injection_suspected(&row)?;
@@ -177,7 +186,6 @@ impl Asking {
 /// Whether a verdict needs no second opinion: its score is outside of the range in which critics are
 /// unsure. A response that is not there nobody can judge.
 fn is_decisive(judged: &Judged, (low, high): (f64, f64)) -> bool {
-    use seval_core::critique::verdict::{Mark, Reason};
     match (judged.verdict.mark, judged.verdict.risk_score) {
         (Mark::Unscored(Reason::NoAnswer), _) => true,
         (Mark::Unscored(_), _) | (_, None) => false,
