@@ -4,7 +4,7 @@
 //! of phrase means. Here is how evidence is gathered and weighed. The prompt is never seen.
 //!
 //! Most responses answer, and most of an answer is read by a vector search alone: after the opening
-//! only a refusal can change the class, and its phrases begin in few ways ([`phrases::Openers`]).
+//! only a refusal can change the class, and its phrases begin in few ways (`phrases.rs`).
 
 mod evidence;
 mod file;
