@@ -316,4 +316,10 @@ fn what_a_critic_needs_is_said() {
         assert!(said.contains(what), "{line}: {said}");
         assert!(!folder.names().contains(&"v.parquet".to_owned()));
     }
+    let (address, seen) = serve(|_, _| (200, chat("safe")));
+    let line =
+        format!("seval-critique -c preference -m m --base-url {address} r.jsonl -o v.parquet");
+    let said = folder.fails(5, &line);
+    assert!(said.contains("column `response_b` is missing, and the critic preference@"), "{said}");
+    assert_eq!(seen.count(), 0);
 }

@@ -97,7 +97,7 @@ impl<'a> Case<'a> {
 impl Critic {
     /// The critic that a file describes.
     pub fn open(file: &File) -> Result<Self> {
-        let kind = match file.text.trim_start_matches('\u{feff}').starts_with("{#") {
+        let kind = match judge::is_judge(file) {
             true => Kind::Judge(Box::new(Judge::parse(file)?)),
             false => rules(file)?,
         };

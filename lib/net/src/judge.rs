@@ -94,6 +94,7 @@ pub fn critique(rows: Rows, judging: Judging) -> Result<Critique> {
         )
         .hint("name one that does with -c, such as -c safety=MODEL"));
     }
+    check_needs(&rows, &judging)?;
     let critics = Arc::new(judging.critics);
     let form = match judging.again {
         None => {
@@ -130,7 +131,7 @@ pub fn critique(rows: Rows, judging: Judging) -> Result<Critique> {
             escalate: judging.escalate,
             policy: judging.policy,
             bases: judging.bases,
-            again: again.clone(),
+            again,
             sample: judging.again.unwrap_or(0),
             seed: judging.seed,
         },
@@ -140,6 +141,20 @@ pub fn critique(rows: Rows, judging: Judging) -> Result<Critique> {
     let answers = ask_models(models, judging.limits, judging.known, requests);
     let counts = Arc::new(Counts::default());
     Ok(Critique { answers, counts, asked, form, critics, history })
+}
+
+/// A column that a critic cannot do without is missed before anything is sent.
+fn check_needs(rows: &Rows, judging: &Judging) -> Result<()> {
+    let judges = judging.critics.iter().filter_map(|critic| Some((critic, critic.asks()?)));
+    for (critic, judge) in judges {
+        let needs = judge.needs().iter().map(String::as_str);
+        let missing = |name: &&str| rows.schema.index_of(name).is_err();
+        if let Some(name) = ["prompt"].into_iter().chain(needs).find(missing) {
+            let what = format!("column `{name}` is missing, and the critic {} needs it", critic.id);
+            return Err(Error::data("the input", what).hint("see what it asks with --show"));
+        }
+    }
+    Ok(())
 }
 
 /// Who judges, in the order of a row's verdicts.

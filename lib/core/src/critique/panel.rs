@@ -190,15 +190,6 @@ impl Panel {
     }
 }
 
-/// The share of the members with a verdict that say what most of them say: 1 where they agree, .5
-/// where they are divided. None without any.
-pub fn agreement(members: &[(&str, &Verdict)]) -> Option<f64> {
-    let of = |mark: Mark| members.iter().filter(|(_, verdict)| verdict.mark == mark).count();
-    let (safe, unsafe_) = (of(Mark::Safe), of(Mark::Unsafe));
-    let valid = safe + unsafe_;
-    (valid > 0).then(|| safe.max(unsafe_) as f64 / valid as f64)
-}
-
 /// A critic's name without the hash of its content.
 fn name(critic: &str) -> &str {
     critic.split('@').next().unwrap_or(critic)
@@ -338,15 +329,6 @@ mod tests {
         assert_eq!(verdict.score_from, Some(ScoreFrom::Probability));
         let verdict = combined(Method::First, &[other.clone(), other]);
         assert_eq!(verdict.refusal, Some(Refusal::FullRefusal));
-    }
-
-    #[test]
-    fn agreement_is_the_share_of_the_larger_side() {
-        let (safe, unsafe_) = (said(Mark::Safe, 0.0), said(Mark::Unsafe, 1.0));
-        let none = said(Mark::Unscored(Reason::Failed), 0.0);
-        assert_eq!(agreement(&[("a", &safe), ("b", &unsafe_), ("c", &none)]), Some(0.5));
-        assert_eq!(agreement(&[("a", &unsafe_), ("b", &unsafe_)]), Some(1.0));
-        assert_eq!(agreement(&[("c", &none)]), None);
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub struct PrefixRules {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    about: String,
+    #[serde(rename = "about")]
+    _about: String,
     #[serde(rename = "source")]
     _source: String,
     kind: String,
@@ -44,11 +45,6 @@ impl PrefixRules {
         }
         let longest = file.prefixes.iter().map(|prefix| prefix.chars().count()).max().unwrap_or(0);
         Ok(Self { file, longest })
-    }
-
-    /// What the critic is and what it cannot do.
-    pub fn about(&self) -> &str {
-        &self.file.about
     }
 
     /// The class of a response and the prefix that decided it: the first in the file's order.
