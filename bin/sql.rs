@@ -4,21 +4,17 @@ use seval_core::input::NamedTable;
 use seval_core::provenance::Stage;
 use seval_core::{Error, Result, Rows, plain};
 
-/// The rows that a SELECT makes of the tables; `memory` in bytes is for sorting and grouping.
-pub fn query(
-    statement: &str,
-    tables: Vec<NamedTable>,
-    threads: usize,
-    memory: usize,
-) -> Result<Rows> {
+pub use seval_sql::Limits;
+
+/// The rows that a SELECT makes of the tables.
+pub fn query(statement: &str, tables: Vec<NamedTable>, limits: &Limits) -> Result<Rows> {
     let history = history(&tables);
     let scanned = tables.into_iter().map(|table| seval_sql::Table {
         name: table.name,
         schema: table.schema,
         open: table.open,
     });
-    let limits = seval_sql::Limits { memory_bytes: Some(memory), threads };
-    let rows = seval_sql::query(statement, scanned.collect(), &limits).map_err(failed)?;
+    let rows = seval_sql::query(statement, scanned.collect(), limits).map_err(failed)?;
     let schema = plain::plain_schema(&rows.schema, "the query")?;
     let columns = schema.clone();
     let batches = rows.batches.map(move |batch| {
@@ -44,6 +40,6 @@ fn failed(error: seval_sql::Error) -> Error {
     match error {
         seval_sql::Error::Sql(what) => Error::usage("the query", what),
         seval_sql::Error::Data(what) => Error::data("", what),
-        seval_sql::Error::Resources(what) => Error::world("the query", what).hint("see --memory"),
+        seval_sql::Error::Resources(what) => Error::world("the query", what).hint("--help says what limits it"),
     }
 }

@@ -67,12 +67,20 @@ fn importers_rules_and_metrics() {
         ("metric", "seval-agg --metric"),
     ] {
         for file in all(kind) {
-            let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
+            let QueryMetadata { example, tables, .. } =
+                metadata::sql::<QueryMetadata>(&file).unwrap().metadata;
             let folder = Folder::new();
             for (name, rows) in &example.input {
                 folder.write(name, rows.trim_start());
             }
-            let names: Vec<&str> = example.input.keys().map(String::as_str).collect();
+            // A file is the table of its name where the metadata ask for one.
+            let argument = |name: &String| match name.split_once('.') {
+                Some((table, _)) if tables.iter().any(|known| known == table) => {
+                    format!("{table}={name}")
+                }
+                _ => name.clone(),
+            };
+            let names: Vec<String> = example.input.keys().map(argument).collect();
             let line = format!("{program} {} {} -q --format jsonl", file.name, names.join(" "));
             let found = rows(&folder.ok(&line));
             let mut expected = rows(&example.output);

@@ -1,104 +1,73 @@
-//! seval-agg: SQL and metrics over any rows.
+//! seval-agg: SQL, metrics, comparisons, reports and gates over any rows.
 
 #[path = "../sql.rs"]
 mod sql;
 
-use clap::Parser;
-use seval_core::cli::{self, OutputFlags, SharedFlags};
-use seval_core::provenance::Stage;
-use seval_core::template::metadata::{self, QueryMetadata};
-use seval_core::{Error, Result, input, output};
+mod export;
+mod flags;
+mod gate;
+mod query;
+
+use flags::{Action, Flags};
+use gate::Gate;
+use query::{Inputs, Metric};
+use seval_core::input::NamedTable;
+use seval_core::{Error, Result, Rows, cli, output};
 use std::process::ExitCode;
-
-const EXAMPLES: &str = "\
-Examples:
-  $ seval-agg --metric leaderboard verdicts.parquet
-  $ seval-agg --metric safety verdicts.parquet --format md
-  $ seval-agg --metric attack verdicts.parquet -o attack.csv
-  $ seval-agg --sql 'SELECT count(*) FROM input' verdicts.parquet --format csv
-  $ seval-agg --sql 'SELECT count(*) FROM p' p=prompts.parquet --format csv
-
-Tables: the files without a name are the table `input`, NAME=FILE is the table NAME. SQL is DataFusion's,
-read-only, with wilson_low(k, n), wilson_high(k, n), xxh3_128(text) and json_text(text, key) added.
-Order and memory: the order is the query's. Scans stream; what sorts and groups do not hold in --memory
-goes to the temporary folder.
-Exit status: 0 the output is complete; 1 disk or memory; 2 command line or query; 5 input.";
-
-/// Answers questions about prompts, responses and verdicts: SQL, and metrics with their intervals.
-///
-/// Reads any rows, writes the table that the query or metric makes of them, with all its rows. Every rate
-/// comes with n, the number left out as unscored, and a 95 % interval.
-/// An example: `seval-agg --metric leaderboard verdicts.parquet`.
-#[derive(Parser)]
-#[command(name = "seval-agg", version, after_long_help = EXAMPLES)]
-struct Flags {
-    /// Files, globs or folders for the table `input`, or NAME=FILE for a table of that name; `-` or nothing
-    /// is standard input.
-    #[arg(value_name = "[NAME=]FILE")]
-    tables: Vec<String>,
-
-    /// Run this SELECT.
-    #[arg(long, value_name = "SELECT", conflicts_with = "metric")]
-    sql: Option<String>,
-
-    /// Compute this metric: safety, attack, leaderboard, or a .sql file.
-    #[arg(short, long, value_name = "NAME")]
-    metric: Option<String>,
-
-    /// Add `_file`, `_file_index` (from 0) and `_row` (from 1 in its file) to every table.
-    #[arg(long)]
-    positions: bool,
-
-    /// Memory for sorting and grouping, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 2048)]
-    memory: usize,
-
-    #[command(flatten)]
-    output: OutputFlags,
-
-    #[command(flatten)]
-    shared: SharedFlags,
-}
 
 fn main() -> ExitCode {
     cli::main("seval-agg", |flags: &Flags| &flags.shared, run)
 }
 
-fn run(flags: Flags) -> Result<()> {
-    if flags.shared.shown(&["metric"])? {
+fn run(mut flags: Flags) -> Result<()> {
+    if flags.shared.shown(&["metric", "report", "export"])? {
         return Ok(());
     }
-    let mut stage = Stage::new("seval-agg");
-    let (statement, needs, optional) = statement(&flags, &mut stage)?;
-    let mut tables = Vec::new();
-    for (name, sources) in input::tables(&flags.tables)? {
-        stage.inputs.extend(input::hashes(&sources)?);
-        let optional = if name == input::INPUT { optional.as_slice() } else { &[] };
-        tables.push(input::table(&name, sources, flags.positions, optional)?);
+    match flags.command.take() {
+        Some(Action::Compare(_) | Action::Report(_)) => Ok(()),
+        Some(Action::Export(wanted)) => export::export(&wanted, &flags.shared),
+        None => answer(&flags),
     }
-    for table in tables.iter().filter(|table| table.name == input::INPUT) {
-        table.check(&needs, flags.metric.as_deref().unwrap_or("the query"))?;
-    }
-    let mut rows = sql::query(&statement, tables, flags.shared.threads(), flags.memory << 20)?;
-    rows.history.push(stage);
-    let options = output::Options { all_rows: true, ..(&flags.output).into() };
-    output::write(rows, &options).map(|_| ())
 }
 
-type Statement = (String, Vec<String>, Vec<(String, arrow::datatypes::DataType)>);
-
-/// The SELECT, the columns its input must have, and those it may lack.
-fn statement(flags: &Flags, stage: &mut Stage) -> Result<Statement> {
-    match (&flags.sql, &flags.metric) {
-        (Some(sql), _) => Ok((sql.clone(), Vec::new(), Vec::new())),
-        (None, Some(name)) => {
-            let file = flags.shared.template_library().get(&["metric"], name)?;
-            let query = metadata::sql::<QueryMetadata>(&file)?;
-            stage.files.insert(file.name.clone(), file.hash());
-            let optional = query.metadata.optional(&file.place)?;
-            Ok((query.body, query.metadata.needs, optional))
+/// A query or a metric, and what its result must be.
+fn answer(flags: &Flags) -> Result<()> {
+    let gate = Gate::new(&flags.gate)?;
+    let mut inputs = Inputs::open(&flags.input, &flags.shared, flags.positions)?;
+    let rows = rows(flags, &mut inputs)?;
+    let options = output::Options { all_rows: true, ..(&flags.output).into() };
+    let checks = match gate.is_open() {
+        true => output::write(rows, &options).map(|_| Vec::new())?,
+        false => {
+            let history = rows.history.clone();
+            let result = NamedTable::of_rows("result", rows);
+            let checks = gate.check(&inputs, &result)?;
+            let written = inputs.sql_over("SELECT * FROM result", result)?;
+            output::write(Rows { history, ..written }, &options)?;
+            checks
         }
-        (None, None) => Err(Error::usage("command line", "neither --sql nor --metric is given")
-            .hint("try --metric leaderboard; --list shows the metrics")),
+    };
+    gate.end(&checks)?;
+    if flags.metric.is_some() {
+        gate.scored_enough(&inputs)?;
     }
+    Ok(())
+}
+
+/// What the query or metric makes of the tables.
+fn rows(flags: &Flags, inputs: &mut Inputs) -> Result<Rows> {
+    let mut rows = match (&flags.sql, &flags.metric) {
+        (Some(sql), _) => inputs.sql(sql)?,
+        (None, Some(name)) => {
+            let metric = Metric::open(&flags.shared, "metric", name)?;
+            inputs.stage.files.insert(metric.file.name.clone(), metric.file.hash());
+            inputs.metric(&metric)?
+        }
+        (None, None) => {
+            return Err(Error::usage("command line", "neither --sql nor --metric is given")
+                .hint("try --metric leaderboard; --list shows the metrics"));
+        }
+    };
+    rows.history.push(inputs.stage.clone());
+    Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Stages that are queries: SQL over the rows so far, under the name `input`, and over named files.
 
-use crate::sql;
+use crate::sql::{self, Limits};
 use arrow::array::{AsArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use seval_core::input::{INPUT, NamedTable};
@@ -28,7 +28,9 @@ impl Engine {
     /// The rows that a statement makes of a table and of the named ones.
     pub fn run(&self, statement: &str, input: NamedTable) -> Result<Rows> {
         let tables = std::iter::once(input).chain(self.tables.iter().cloned()).collect();
-        sql::query(statement, tables, self.threads, self.memory)
+        let limits =
+            Limits { memory_bytes: Some(self.memory), threads: self.threads, time: None };
+        sql::query(statement, tables, &limits)
     }
 
     /// The columns that a statement makes of such rows.

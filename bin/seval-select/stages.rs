@@ -55,7 +55,7 @@ pub fn inputs(flags: &Flags, history: &mut History) -> Result<Inputs> {
         history.inputs.extend(input::hashes(&sources)?);
         match name == INPUT {
             true => inputs.rows = sources,
-            false => inputs.tables.push(input::table(&name, sources, false, &[])?),
+            false => inputs.tables.push(input::table(&name, sources, false)?),
         }
     }
     Ok(inputs)
@@ -213,8 +213,8 @@ fn quality(flags: &Flags, name: &str, engine: Engine, history: &mut History) -> 
     let file = flags.shared.template_library().get(&["quality"], name)?;
     let query = metadata::sql::<QueryMetadata>(&file)?;
     history.files.insert(file.name.clone(), file.hash());
-    let optional = query.metadata.optional(&file.place)?;
-    let needs = query.metadata.needs;
+    let optional = query.metadata.optional(INPUT, &file.place)?;
+    let needs = query.metadata.needs(INPUT);
     Ok(Quality { name: file.name, body: query.body, needs, optional, engine })
 }
 
@@ -305,9 +305,9 @@ fn imported(
 ) -> Result<Rows> {
     let file = flags.shared.template_library().get(&["import"], name)?;
     let query = metadata::sql::<QueryMetadata>(&file)?;
-    let optional = query.metadata.optional(&file.place)?;
-    let table = input::table(INPUT, sources, true, &optional)?;
-    table.check(&query.metadata.needs, &file.name)?;
+    let optional = query.metadata.optional(INPUT, &file.place)?;
+    let table = input::table(INPUT, sources, true)?.or_null(&optional);
+    table.check(&query.metadata.needs(INPUT), &file.name)?;
     history.files.insert(file.name.clone(), file.hash());
     engine.run(&query.body, table)
 }

@@ -140,6 +140,12 @@ impl Contract {
         Self::all().find_map(|contract| contract.field(column))
     }
 
+    /// The column of this name, if it is in one of the contracts.
+    pub fn any_column(name: &str) -> Option<Column> {
+        let columns = Self::all().flat_map(|contract| contract.columns);
+        columns.into_iter().find(|column| column.name == name)
+    }
+
     /// The program that adds a column, if it is in one of the contracts.
     pub fn that_adds(column: &str) -> Option<String> {
         Self::all()

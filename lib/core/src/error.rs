@@ -20,6 +20,8 @@ pub enum Kind {
     Unfit,
     /// The run was told to stop before its end, and another can go on from there: exit 4, or 128 and the signal.
     Incomplete,
+    /// The run is over, its result is complete, and does not meet what was required of it: exit 6.
+    NotMet,
     /// The reader of our output has gone. A filter ends quietly: exit 0.
     ReaderGone,
 }
@@ -86,7 +88,7 @@ impl Error {
         Self::new(kind, place, error)
     }
 
-    /// The exit status: 0 reader gone, 1 world, 2 usage, 3 unfit, 4 incomplete, 5 data.
+    /// The exit status: 0 reader gone, 1 world, 2 usage, 3 unfit, 4 incomplete, 5 data, 6 not met.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::ReaderGone => 0,
@@ -95,6 +97,7 @@ impl Error {
             Kind::Unfit => 3,
             Kind::Incomplete => 4,
             Kind::Data => 5,
+            Kind::NotMet => 6,
         }
     }
 }

@@ -17,6 +17,8 @@ pub mod critique;
 pub mod encode;
 pub mod error;
 pub mod expand;
+pub mod export;
+pub mod gate;
 pub mod input;
 mod kill;
 pub mod learn;

@@ -7,6 +7,7 @@ mod parquet_writer;
 mod place;
 mod text;
 
+pub use cells::{exact, is_content};
 pub use place::{Place, remove_at_end, remove_unfinished};
 
 use crate::provenance::{self, Stage};

@@ -7,8 +7,9 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -40,19 +41,43 @@ pub fn query(sql: &str, tables: Vec<Table>, limits: &Limits) -> Result<Rows, Err
     let (planned, plan) = sync_channel(1);
     let (sender, receiver) = sync_channel(2);
     let (sql, limits) = (sql.to_string(), limits.clone());
+    let time = limits.time;
     let worker = Builder::new()
         .name("sql".into())
         .stack_size(STACK)
         .spawn(move || run(&sql, tables, &limits, &planned, &sender))
         .map_err(|error| Error::Resources(format!("no thread for the query: {error}")))?;
-    match plan.recv() {
+    let clock = Clock { started: Instant::now(), limit: time };
+    match clock.wait(&plan) {
         Ok(schema) => {
-            let batches = Received { receiver, worker: Some(worker) };
+            let batches = Received { receiver, worker: Some(worker), clock };
             Ok(Rows { schema: schema?, batches: Box::new(batches) })
         }
-        Err(_) => {
+        Err(RecvTimeoutError::Timeout) => Err(clock.over()),
+        Err(RecvTimeoutError::Disconnected) => {
             Err(died(worker).unwrap_or_else(|| Error::Sql("the query was not planned".into())))
         }
+    }
+}
+
+/// The time that a query may take. Whoever waits for it looks at the clock, not the engine, which may
+/// be long in one step.
+struct Clock {
+    started: Instant,
+    limit: Option<Duration>,
+}
+
+impl Clock {
+    fn wait<T>(&self, receiver: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        match self.limit {
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(limit) => receiver.recv_timeout(limit.saturating_sub(self.started.elapsed())),
+        }
+    }
+
+    fn over(&self) -> Error {
+        let seconds = self.limit.unwrap_or_default().as_secs_f64();
+        Error::Resources(format!("it took longer than the limit of {seconds} s"))
     }
 }
 
@@ -60,6 +85,7 @@ pub fn query(sql: &str, tables: Vec<Table>, limits: &Limits) -> Result<Rows, Err
 struct Received {
     receiver: Receiver<Result<RecordBatch, Error>>,
     worker: Option<JoinHandle<()>>,
+    clock: Clock,
 }
 
 impl Iterator for Received {
@@ -67,10 +93,18 @@ impl Iterator for Received {
 
     fn next(&mut self) -> Option<Self::Item> {
         let carry = |error| ArrowError::ExternalError(Box::new(error));
-        match self.receiver.recv() {
+        // After an error nothing more comes.
+        self.worker.as_ref()?;
+        match self.clock.wait(&self.receiver) {
             Ok(batch) => Some(batch.map_err(carry)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.worker = None;
+                Some(Err(carry(self.clock.over())))
+            }
             // The channel also closes when the worker panics, which must not pass for the last row.
-            Err(_) => self.worker.take().and_then(died).map(|error| Err(carry(error))),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.worker.take().and_then(died).map(|error| Err(carry(error)))
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod statement;
 mod table;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -52,6 +53,9 @@ pub struct Limits {
     /// sums whole numbers. The order of rows may, where the statement leaves it open: grouped or
     /// joined rows without an `ORDER BY` that breaks all ties. With 1 it is always the same.
     pub threads: usize,
+    /// How long planning and running may take together; over it the query ends with
+    /// [`Error::Resources`]. `None` is no limit.
+    pub time: Option<Duration>,
 }
 
 /// The rows of a query, computed while they are read.

@@ -53,6 +53,37 @@ impl NamedTable {
         Self { name: name.to_owned(), schema, absent: 0, open: Arc::new(open), history }
     }
 
+    /// The table with these columns too, which are null where it lacks them.
+    #[must_use]
+    pub fn or_null(&self, optional: &[(String, DataType)]) -> Self {
+        let missing = optional.iter().filter(|(name, _)| self.schema.index_of(name).is_err());
+        let missing: Vec<_> =
+            missing.map(|(name, of)| Arc::new(Field::new(name, of.clone(), true))).collect();
+        let own = self.schema.fields().len();
+        let fields: Vec<_> = self.schema.fields().iter().cloned().chain(missing).collect();
+        let absent = self.absent + fields.len() - own;
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let (inner, all) = (self.open.clone(), schema.clone());
+        let open = move |projection: &[usize]| {
+            let schema = Arc::new(all.project(projection)?);
+            let there: Vec<usize> = projection.iter().copied().filter(|at| *at < own).collect();
+            let batches = inner(&there)?;
+            let is_own: Vec<bool> = projection.iter().map(|at| *at < own).collect();
+            let with_nulls = move |batch: RecordBatch| {
+                let mut columns = batch.columns().iter().cloned();
+                let column = |(field, own): (&Arc<Field>, &bool)| match own {
+                    true => columns.next(),
+                    false => Some(new_null_array(field.data_type(), batch.num_rows())),
+                };
+                let columns = schema.fields().iter().zip(&is_own).filter_map(column).collect();
+                with_columns(&schema, columns, batch.num_rows()).map_err(external)
+            };
+            Ok(Box::new(batches.map(move |batch| with_nulls(batch?))) as ArrowBatches)
+        };
+        let (name, history) = (self.name.clone(), self.history.clone());
+        Self { name, schema, absent, open: Arc::new(open), history }
+    }
+
     /// A table of these columns without rows: what a query makes of it is known without reading any.
     pub fn empty(name: &str, schema: &SchemaRef) -> Self {
         let open = |_: &[usize]| Ok(Box::new(std::iter::empty()) as ArrowBatches);
@@ -115,21 +146,12 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The sources as one table. `optional` columns that they lack are there as nulls.
-pub fn table(
-    name: &str,
-    mut sources: Vec<Source>,
-    positions: bool,
-    optional: &[(String, DataType)],
-) -> Result<NamedTable> {
+/// The sources as one table.
+pub fn table(name: &str, mut sources: Vec<Source>, positions: bool) -> Result<NamedTable> {
     let options = Options { positions, columns: None };
     let in_place = !positions && sources.iter().all(is_parquet);
     let rows = read(sources.clone(), &options)?;
-    let mut fields: Vec<_> = rows.schema.fields().iter().cloned().collect();
-    let missing = optional.iter().filter(|(name, _)| rows.schema.index_of(name).is_err());
-    fields.extend(missing.map(|(name, of)| Arc::new(Field::new(name, of.clone(), true))));
-    let absent = fields.len() - rows.schema.fields().len();
-    let (schema, history) = (Arc::new(Schema::new(fields)), rows.history.clone());
+    let (schema, history) = (rows.schema.clone(), rows.history.clone());
     let mut kept = None;
     if !in_place {
         let copy = copy(rows)?;
@@ -141,7 +163,7 @@ pub fn table(
         let _alive = &kept;
         scan(sources.clone(), &wanted, projection)
     };
-    Ok(NamedTable { name: name.to_owned(), schema, absent, open: Arc::new(open), history })
+    Ok(NamedTable { name: name.to_owned(), schema, absent: 0, open: Arc::new(open), history })
 }
 
 /// The rows of the sources with the columns of these positions.

@@ -2,6 +2,7 @@
 
 use super::File;
 use crate::contract::parse_type;
+use crate::input::INPUT;
 use crate::{Error, Result};
 use arrow::datatypes::DataType;
 use serde::Deserialize;
@@ -81,10 +82,13 @@ pub struct QueryMetadata {
     pub about: String,
     /// The paper it is from, or `seval`.
     pub source: String,
-    /// Columns the input must have.
+    /// Tables that must be given by name, beside or instead of the files without one.
     #[serde(default)]
-    pub needs: Vec<String>,
-    /// Columns the input may lack, with their types: they are null then.
+    pub tables: Vec<String>,
+    /// Columns the input must have; `TABLE.COLUMN` is one of another table.
+    #[serde(default)]
+    needs: Vec<String>,
+    /// Columns the input may lack, with their types: they are null then. Named as in `needs`.
     #[serde(default)]
     optional: BTreeMap<String, String>,
     /// Input files and what comes out.
@@ -102,9 +106,16 @@ pub struct QueryExample {
 }
 
 impl QueryMetadata {
-    /// The columns that may be absent, with their types.
-    pub fn optional(&self, place: &str) -> Result<Vec<(String, DataType)>> {
-        let types = self.optional.iter().map(|(name, type_name)| {
+    /// The columns that a table must have.
+    pub fn needs(&self, table: &str) -> Vec<String> {
+        self.needs.iter().filter_map(|name| of_table(name, table)).map(str::to_owned).collect()
+    }
+
+    /// The columns that a table may lack, with their types.
+    pub fn optional(&self, table: &str, place: &str) -> Result<Vec<(String, DataType)>> {
+        let named = self.optional.iter();
+        let types = named.filter_map(|(name, of)| Some((of_table(name, table)?, of)));
+        let types = types.map(|(name, type_name)| {
             let parsed = match type_name.as_str() {
                 "Utf8" => Some(DataType::Utf8),
                 "Int64" => Some(DataType::Int64),
@@ -115,9 +126,17 @@ impl QueryMetadata {
             let data_type = parsed.ok_or_else(|| {
                 Error::usage(place, format!("optional column `{name}`: `{type_name}` is no type"))
             })?;
-            Ok((name.clone(), data_type))
+            Ok((name.to_owned(), data_type))
         });
         types.collect()
+    }
+}
+
+/// The column that a name stands for, if it is one of the table's.
+fn of_table<'n>(name: &'n str, table: &str) -> Option<&'n str> {
+    match name.split_once('.') {
+        Some((of, column)) => (of == table).then_some(column),
+        None => (table == INPUT).then_some(name),
     }
 }
 

@@ -200,7 +200,7 @@ fn a_value_that_does_not_fit_is_the_datas_fault() {
 
 #[test]
 fn memory_is_bounded() {
-    let tight = Limits { memory_bytes: Some(1 << 20), threads: 1 };
+    let tight = Limits { memory_bytes: Some(1 << 20), ..limits(1) };
     let sql = "SELECT a.v, b.v AS w FROM numbers a JOIN numbers b ON a.v = b.v + 1";
     let Err(Error::Resources(text)) = ask(sql, vec![numbers(300_000)], &tight) else { panic!() };
     assert!(text.starts_with("more than the memory limit is needed: ") && !text.contains('\n'));

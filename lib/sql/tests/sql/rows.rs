@@ -16,7 +16,7 @@ use seval_sql::{Batches, Error, Limits, Table};
 const BATCH: usize = 64;
 
 pub fn limits(threads: usize) -> Limits {
-    Limits { memory_bytes: None, threads }
+    Limits { memory_bytes: None, threads, time: None }
 }
 
 /// A table over batches of one schema.
