@@ -3,6 +3,7 @@
 #[path = "../sql.rs"]
 mod sql;
 
+mod compare;
 mod export;
 mod flags;
 mod gate;
@@ -24,7 +25,8 @@ fn run(mut flags: Flags) -> Result<()> {
         return Ok(());
     }
     match flags.command.take() {
-        Some(Action::Compare(_) | Action::Report(_)) => Ok(()),
+        Some(Action::Compare(wanted)) => compare::compare(&wanted, &flags.shared),
+        Some(Action::Report(_)) => Ok(()),
         Some(Action::Export(wanted)) => export::export(&wanted, &flags.shared),
         None => answer(&flags),
     }

@@ -2,7 +2,7 @@
 //!
 //! Rows in and out ([`input`], [`output`], [`rows`]), what they must hold ([`contract`], [`plain`]), the
 //! text files that are the features ([`template`], [`taxonomy`], [`built_in`]), and what the programs do
-//! with rows ([`expand`], [`learn`], [`select`], [`critique`]). [`cli`] is the only place that talks to the
+//! with rows ([`expand`], [`learn`], [`select`], [`critique`], [`compare`], [`gate`], [`export`]). [`cli`] is the only place that talks to the
 //! terminal.
 //!
 //! Invariants: nothing here opens a socket or reads a clock; no column that came in is edited; the same
@@ -11,6 +11,7 @@
 pub mod built_in;
 pub mod checksum;
 pub mod cli;
+pub mod compare;
 pub mod contract;
 pub mod conversation;
 pub mod critique;

@@ -1,13 +1,14 @@
-//! What our SQL knows beyond DataFusion's: Wilson intervals, xxh3, a look into JSON texts, and what a
-//! text shows of its language, of damage and of repetition.
+//! What our SQL knows beyond DataFusion's: statistics with their intervals, xxh3, a look into JSON texts,
+//! and what a text shows of its language, of damage and of repetition.
 //!
 //! Null in, null out. All are pure, so the engine may fold and share calls.
 
+mod aggregate;
 mod damage;
 mod language;
 mod repetition;
+mod statistics;
 mod text;
-mod wilson;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
+use seval_stats::rate::wilson;
 
 /// Registers every function; the one place that does.
 ///
@@ -30,10 +32,13 @@ use datafusion::prelude::SessionContext;
 ///   when none.
 /// * `repetition(text)`: the share of a text that stood before in it, in 0..1; null when it is
 ///   shorter than three characters.
+///
+/// The statistics are listed where they are, in [`statistics`].
 pub(crate) fn register(session: &SessionContext) {
-    session.register_udf(numbers("wilson_low", |k, n| wilson::interval(k, n).map(|(low, _)| low)));
+    statistics::register(session);
+    session.register_udf(numbers("wilson_low", |k, n| wilson(k, n).map(|(low, _)| low)));
     session
-        .register_udf(numbers("wilson_high", |k, n| wilson::interval(k, n).map(|(_, high)| high)));
+        .register_udf(numbers("wilson_high", |k, n| wilson(k, n).map(|(_, high)| high)));
     session.register_udf(texts::<1>("xxh3_128", |[text]| Some(text::xxh3_128(text))));
     session.register_udf(texts::<2>("json_text", |[text, key]| text::json_text(text, key)));
     session.register_udf(texts::<1>("detect_language", |[text]| {

@@ -3,7 +3,6 @@
 //! A row without a label measures nothing and is counted apart; so is a row without a verdict, by
 //! its label: no rate holds it. Every rate comes with its interval.
 
-mod agreement;
 mod confusion;
 mod measured;
 mod rate;
@@ -11,8 +10,7 @@ mod scores;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use agreement::{Level, fleiss_kappa, krippendorff_alpha};
-pub use confusion::{ClassRates, Confusion, Kappa};
+pub use confusion::{ClassRates, Confusion};
 pub use measured::Measured;
 pub use rate::Rate;
 pub use scores::{Bin, Point, Scores};

@@ -1,7 +1,7 @@
 //! Verdicts beside labels that people gave, and verdicts beside each other: read from rows, measured by
 //! critic.
 
-use super::calibrate::{Calibration, Judged, Level, Measured, fleiss_kappa, krippendorff_alpha};
+use super::calibrate::{Calibration, Judged, Measured};
 use super::figures::{self, Figure};
 use super::sensitivity::Sensitivity;
 use super::verdict::{Mark, Reason};
@@ -12,6 +12,7 @@ use crate::{Error, Result};
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema};
+use seval_stats::agreement::{Level, fleiss_kappa, krippendorff_alpha};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;

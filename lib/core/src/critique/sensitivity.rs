@@ -4,10 +4,11 @@
 //! Critics are compared on rows that both gave a verdict, never on one's verdict against another's
 //! silence.
 
-use super::calibrate::{Confusion, Kappa, Rate};
+use super::calibrate::{Confusion, Rate};
 use super::figures::Figure;
 use super::verdict::Mark;
 use crate::{Error, Result};
+use seval_stats::agreement::Kappa;
 
 /// What one critic makes of the rows.
 #[derive(Clone, Debug, PartialEq)]

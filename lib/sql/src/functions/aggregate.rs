@@ -119,7 +119,11 @@ impl Accumulator for Kept {
     }
 
     fn size(&self) -> usize {
-        let bytes = |column: &ArrayRef| column.get_array_memory_size();
+        // A piece is often a slice of a batch that other groups hold too.
+        let bytes = |column: &ArrayRef| {
+            let slice = column.to_data().get_slice_memory_size();
+            slice.unwrap_or_else(|_| column.get_array_memory_size())
+        };
         size_of::<Self>() + self.kept.iter().flatten().map(bytes).sum::<usize>()
     }
 

@@ -1,8 +1,9 @@
 //! Labels against verdicts, class by class.
 
-use super::rate::{Rate, Z};
+use super::rate::Rate;
 use crate::critique::figures::Figure;
 use crate::{Error, Result};
+use seval_stats::agreement::{Kappa, kappa_of_table};
 
 /// How often each class was said of rows of each label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +33,6 @@ pub struct ClassRates {
     pub specificity: Rate,
     /// The harmonic mean of precision and recall; none where the class is neither there nor said.
     pub f1: Option<f64>,
-}
-
-/// Cohen's kappa: agreement beyond what the two would reach by chance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Kappa {
-    /// 1 is agreement, 0 is chance.
-    pub value: f64,
-    /// The 95 % interval from the large-sample standard error (Fleiss, Cohen and Everitt 1969).
-    pub interval: (f64, f64),
 }
 
 impl Confusion {
@@ -123,38 +115,7 @@ impl Confusion {
 
     /// Cohen's kappa; none where both always give one and the same class, or there are no rows.
     pub fn kappa(&self) -> Option<Kappa> {
-        let n = self.n() as f64;
-        let classes = 0..self.classes.len();
-        let share = |rows: u64| rows as f64 / n;
-        let agreed = self.accuracy().value()?;
-        let marginals: Vec<(f64, f64)> =
-            classes.clone().map(|at| (share(self.labelled(at)), share(self.said(at)))).collect();
-        let chance: f64 = marginals.iter().map(|(label, said)| label * said).sum();
-        if chance >= 1.0 {
-            return None;
-        }
-        let kappa = (agreed - chance) / (1.0 - chance);
-        let mut spread = -(kappa - chance * (1.0 - kappa)).powi(2);
-        for label in classes.clone() {
-            for said in classes.clone() {
-                let share = share(self.counts[label][said]);
-                spread += share
-                    * match label == said {
-                        true => {
-                            let both = marginals[label].0 + marginals[label].1;
-                            (1.0 - both * (1.0 - kappa)).powi(2)
-                        }
-                        false => {
-                            let crossed = marginals[label].1 + marginals[said].0;
-                            (crossed * (1.0 - kappa)).powi(2)
-                        }
-                    };
-            }
-        }
-        // What is less is rounding.
-        let spread = if spread < 1e-12 { 0.0 } else { spread };
-        let reach = Z * (spread / n).sqrt() / (1.0 - chance);
-        Some(Kappa { value: kappa, interval: (kappa - reach, (kappa + reach).min(1.0)) })
+        kappa_of_table(&self.counts)
     }
 
     /// The figures as rows of a table; `part` says which rows they are of.

@@ -1,6 +1,7 @@
 use super::*;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, Schema};
+use seval_stats::agreement::{Level, fleiss_kappa, krippendorff_alpha};
 use std::path::PathBuf;
 use std::sync::Arc;
 
