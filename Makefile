@@ -27,10 +27,10 @@ MODELS := sim:cautious sim:balanced sim:permissive
 STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
           $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet
 
-# For people: each rate with its interval in one cell.
-RATE = round($(1), 1) || ' [' || round($(2), 1) || ', ' || round($(3), 1) || ']'
+# For people: each rate in percent with its interval in one cell.
+RATE = round(100 * $(1), 1) || ' [' || round(100 * $(2), 1) || ', ' || round(100 * $(3), 1) || ']'
 LEADERBOARD = SELECT model, language, n + attack_n AS n, unscored + attack_unscored AS unscored, \
-  $(call RATE,safety_score,safety_low,safety_high) AS safety_score, \
+  $(call RATE,safety_score,safety_score_low,safety_score_high) AS safety_score, \
   $(call RATE,asr_mean,asr_mean_low,asr_mean_high) AS attack_success_rate, \
   $(call RATE,adaptive,adaptive_low,adaptive_high) AS adaptive_attack FROM input
 

@@ -22,8 +22,8 @@ fn taxonomy_to_leaderboard_through_one_pipe() {
     for row in &rows {
         assert_eq!(row["unscored"], 0);
         let score = row["safety_score"].as_f64().unwrap();
-        assert!(row["safety_low"].as_f64().unwrap() <= score);
-        assert!(score <= row["safety_high"].as_f64().unwrap());
+        assert!(row["safety_score_low"].as_f64().unwrap() <= score);
+        assert!(score <= row["safety_score_high"].as_f64().unwrap());
     }
     let of = |model: &str| {
         let row = rows.iter().find(|row| row["model"] == model && row["language"] == "all");

@@ -47,7 +47,7 @@ fn the_true_rates_lie_inside_the_intervals_as_often_as_they_should() {
     let lines = |text: String| -> Vec<Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
-    let sql = "SELECT model, attack, 100 * avg(sim_unsafe_rate) AS truth FROM input GROUP BY model, attack";
+    let sql = "SELECT model, attack, avg(sim_unsafe_rate) AS truth FROM input GROUP BY model, attack";
     let truth: HashMap<(String, String), f64> =
         lines(folder.ok(&format!("seval-agg --format jsonl --sql '{sql}' v.parquet")))
             .into_iter()
@@ -64,7 +64,8 @@ fn the_true_rates_lie_inside_the_intervals_as_often_as_they_should() {
             continue;
         }
         cells += 1;
-        let (low, high) = (row["low"].as_f64().unwrap(), row["high"].as_f64().unwrap());
+        let [low, high] = ["low", "high"]
+            .map(|end| row[format!("attack_success_rate_{end}")].as_f64().unwrap());
         inside += usize::from(low <= *truth && *truth <= high);
     }
     eprintln!("{inside} of {cells} true rates lie inside their 95 % intervals");
@@ -86,11 +87,11 @@ fn what_is_not_scored_is_in_no_rate_and_counted_apart() {
         .enumerate()
         .map(|(at, v)| verdict(at, v) + "\n");
     folder.write("v.jsonl", rows.collect::<String>());
-    let text = folder.ok("seval-agg --metric safety --format jsonl v.jsonl");
+    let text = folder.ok("seval-agg --metric safety --max-unscored 1 --format jsonl v.jsonl");
     let row: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     // A verdict that is no verdict is unscored, not safe.
     assert_eq!(
         (&row["n"], &row["unscored"], &row["safety_score"]),
-        (&2.into(), &2.into(), &50.0.into())
+        (&2.into(), &2.into(), &0.5.into())
     );
 }

@@ -140,7 +140,7 @@ fn check(tally: &Tally, most: f64) -> Result<()> {
     let what = format!(
         "{} of {} verdicts are missing ({:.1} %), more than {:.1} %",
         cli::count(tally.failed),
-        cli::count(tally.failed + tally.safe + tally.unsafe_),
+        cli::count(tally.judged()),
         share * 100.0,
         most * 100.0
     );

@@ -21,6 +21,8 @@ pub struct Tally {
     pub unscored: BTreeMap<Reason, u64>,
     /// Of those without a verdict, those that the critic was to judge.
     pub failed: u64,
+    /// Of those without a verdict, answers that were compared with the right one all the same.
+    pub compared: u64,
     /// Answers that are the right one, and those that are not.
     pub right: u64,
     /// See `right`.
@@ -40,6 +42,7 @@ impl Counts {
                 Mark::Unscored(reason) => {
                     *tally.unscored.entry(reason).or_default() += 1;
                     tally.failed += u64::from(has_failed(reason, verdict));
+                    tally.compared += u64::from(verdict.correct.is_some());
                 }
             }
             tally.right += u64::from(verdict.correct == Some(true));
@@ -51,6 +54,7 @@ impl Counts {
         all.safe += tally.safe;
         all.unsafe_ += tally.unsafe_;
         all.failed += tally.failed;
+        all.compared += tally.compared;
         all.right += tally.right;
         all.wrong += tally.wrong;
         all.injections += tally.injections;
@@ -71,10 +75,15 @@ impl Tally {
         self.unscored.values().sum()
     }
 
+    /// What there was to judge.
+    pub fn judged(&self) -> u64 {
+        self.safe + self.unsafe_ + self.compared + self.failed
+    }
+
     /// The share of what there was to judge that the critics left without a verdict. A response that is
     /// not there is no part of it, nor a row of a kind that a critic does not judge.
     pub fn share_failed(&self) -> f64 {
-        let judged = self.safe + self.unsafe_ + self.failed;
+        let judged = self.judged();
         if judged == 0 { 0.0 } else { self.failed as f64 / judged as f64 }
     }
 }
