@@ -59,5 +59,5 @@ SELECT p.model, p.level AS risk_category, p.n, p.agreed,
   wilson_low(p.agreed * p.n, p.n) AS agreed_low, wilson_high(p.agreed * p.n, p.n) AS agreed_high,
   p.cohen_kappa, r.fleiss_kappa, r.krippendorff_alpha
 FROM pairs p
-JOIN ratings r ON r.model IS NOT DISTINCT FROM p.model AND r.level = p.level
+JOIN ratings r ON (r.model IS NOT DISTINCT FROM p.model) AND r.level = p.level
 ORDER BY p.model, p.level <> 'all', p.level
