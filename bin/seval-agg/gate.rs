@@ -4,10 +4,10 @@ use crate::flags::GateFlags;
 use crate::query::Inputs;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use seval_core::cli::{self, count};
+use seval_core::cli::{self, SharedFlags, count};
 use seval_core::gate::{self, Check, Met, Requirement};
 use seval_core::input::NamedTable;
-use seval_core::{Error, Kind, Result};
+use seval_core::{Error, Kind, Result, output};
 
 /// What must hold of a result.
 pub struct Gate<'f> {
@@ -83,7 +83,7 @@ impl<'f> Gate<'f> {
     }
 
     /// Says and writes what came of it, and ends the run with it.
-    pub fn end(&self, checks: &[Check]) -> Result<()> {
+    pub fn end(&self, checks: &[Check], shared: &SharedFlags) -> Result<()> {
         if checks.is_empty() {
             return Ok(());
         }
@@ -93,6 +93,12 @@ impl<'f> Gate<'f> {
             count(met as u64),
             count(checks.len() as u64)
         ));
+        for (path, template) in [(&self.flags.junit, "junit"), (&self.flags.summary, "gate")] {
+            if let Some(path) = path {
+                let template = shared.template_library().get(&["report"], template)?;
+                output::write_bytes(path, gate::document(&template, checks)?.as_bytes())?;
+            }
+        }
         gate::verdict(checks)
     }
 }

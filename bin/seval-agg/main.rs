@@ -8,6 +8,7 @@ mod export;
 mod flags;
 mod gate;
 mod query;
+mod report;
 
 use flags::{Action, Flags};
 use gate::Gate;
@@ -26,7 +27,7 @@ fn run(mut flags: Flags) -> Result<()> {
     }
     match flags.command.take() {
         Some(Action::Compare(wanted)) => compare::compare(&wanted, &flags.shared),
-        Some(Action::Report(_)) => Ok(()),
+        Some(Action::Report(wanted)) => report::report(&wanted, &flags.shared),
         Some(Action::Export(wanted)) => export::export(&wanted, &flags.shared),
         None => answer(&flags),
     }
@@ -49,7 +50,7 @@ fn answer(flags: &Flags) -> Result<()> {
             checks
         }
     };
-    gate.end(&checks)?;
+    gate.end(&checks, &flags.shared)?;
     if flags.metric.is_some() {
         gate.scored_enough(&inputs)?;
     }

@@ -5,10 +5,13 @@
 //! of the other columns of text only the totals count, where they have any (`all`). A condition that is
 //! null is unknown, which is not met: there was too little to tell.
 
+use crate::report::{Report, ReportTemplate};
+use crate::template::File;
 use crate::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The value of a text column that stands for all its values.
@@ -185,7 +188,7 @@ fn named(batch: &RecordBatch, name: &str, row: usize) -> String {
 }
 
 /// The checks as a table: `requirement`, `of`, `met`, `values`.
-pub fn table(checks: &[Check]) -> Result<RecordBatch> {
+fn table(checks: &[Check]) -> Result<RecordBatch> {
     let text = |of: fn(&Check) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(checks.iter().map(of)))
     };
@@ -199,6 +202,12 @@ pub fn table(checks: &[Check]) -> Result<RecordBatch> {
         columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true)).collect();
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     crate::plain::with_columns(&Arc::new(Schema::new(fields)), columns, checks.len())
+}
+
+/// What came of them as a document: a report's template over the table `checks`.
+pub fn document(template: &File, checks: &[Check]) -> Result<String> {
+    let tables = BTreeMap::from([("checks".to_owned(), vec![table(checks)?])]);
+    ReportTemplate::open(template)?.render(&Report { tables, ..Report::default() })
 }
 
 /// The run's end: an error if a requirement is not met, another if one could not be told.

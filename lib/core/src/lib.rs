@@ -2,7 +2,7 @@
 //!
 //! Rows in and out ([`input`], [`output`], [`rows`]), what they must hold ([`contract`], [`plain`]), the
 //! text files that are the features ([`template`], [`taxonomy`], [`built_in`]), and what the programs do
-//! with rows ([`expand`], [`learn`], [`select`], [`critique`], [`compare`], [`gate`], [`export`]). [`cli`] is the only place that talks to the
+//! with rows ([`expand`], [`learn`], [`select`], [`critique`], [`compare`], [`report`], [`gate`], [`export`]). [`cli`] is the only place that talks to the
 //! terminal.
 //!
 //! Invariants: nothing here opens a socket or reads a clock; no column that came in is edited; the same
@@ -28,6 +28,7 @@ pub mod plain;
 pub mod provenance;
 pub mod random;
 pub mod refusal;
+pub mod report;
 pub mod rows;
 pub mod safe_text;
 pub mod select;
