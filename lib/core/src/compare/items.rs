@@ -3,6 +3,7 @@
 use super::{Of, Options, needed};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use hashbrown::HashMap;
@@ -109,6 +110,37 @@ impl Batch {
     }
 }
 
+/// A column's texts as bytes: what is looked at in every row is looked at without detours.
+struct Texts<'a> {
+    ends: &'a [i32],
+    bytes: &'a [u8],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(column: &'a StringArray) -> Self {
+        let (ends, bytes) = (column.value_offsets(), column.value_data());
+        Self { ends, bytes, nulls: column.nulls() }
+    }
+
+    fn get(&self, row: usize) -> Option<&'a [u8]> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return None;
+        }
+        let [start, end] = [row, row + 1].map(|at| self.ends[at] as usize);
+        self.bytes.get(start..end)
+    }
+}
+
+/// What an item is found by.
+fn key(prompt_id: &[u8], sample: Option<&[u8]>) -> u128 {
+    let key = xxh3_128(prompt_id);
+    match sample.filter(|sample| *sample != b"0") {
+        Some(sample) => key ^ xxh3_128(sample).rotate_left(64),
+        None => key,
+    }
+}
+
 /// A model, under one critic.
 pub struct Party {
     /// The critic, with the model that it asked if there is one.
@@ -189,23 +221,35 @@ pub struct Table {
 impl Table {
     /// Adds rows; `before` were read before them.
     pub fn add(&mut self, batch: &Batch, before: u64) -> Result<()> {
-        let mut party = None;
+        let verdicts = Texts::of(&batch.verdict);
+        let ids = Texts::of(&batch.prompt_id);
+        let samples = batch.sample.as_ref().map(Texts::of);
+        let named = [Some(&batch.party), batch.critic.as_ref(), batch.critic_model.as_ref()];
+        let named = named.map(|column| column.map(Texts::of));
+        let is_as = |a: usize, b: usize| {
+            named.iter().flatten().all(|texts| texts.get(a) == texts.get(b))
+        };
+        let mut last: Option<(usize, usize)> = None;
         for row in (0..batch.party.len()).filter(|row| batch.is_wanted(*row)) {
-            let names = batch.names(row);
-            let place = match party.filter(|at: &usize| self.parties[*at].is(&names)) {
-                Some(known) => known,
-                None => self.party(names),
+            let place = match last.filter(|(before, _)| is_as(*before, row)) {
+                Some((_, place)) => place,
+                None => self.party(batch.names(row)),
             };
-            party = Some(place);
-            let item = self.item(batch, row, self.parties[place].next);
+            last = Some((row, place));
+            let sample = samples.as_ref().and_then(|samples| samples.get(row));
+            let key = key(ids.get(row).unwrap_or_default(), sample);
+            let item = match self.keys.get(self.parties[place].next) {
+                Some(next) if *next == key => self.parties[place].next,
+                _ => self.item(batch, row, key),
+            };
             let party = &mut self.parties[place];
             party.next = item + 1;
             if set(&mut party.seen, item) {
                 return Err(twice(batch, row, before, &party.name));
             }
-            match at(Some(&batch.verdict), row) {
-                Some("safe") => drop(set(&mut party.scored, item)),
-                Some("unsafe") => {
+            match verdicts.get(row) {
+                Some(b"safe") => drop(set(&mut party.scored, item)),
+                Some(b"unsafe") => {
                     set(&mut party.scored, item);
                     set(&mut party.unsafe_, item);
                 }
@@ -225,15 +269,8 @@ impl Table {
         }
     }
 
-    /// The row's item; `guess` is looked at first.
-    fn item(&mut self, batch: &Batch, row: usize, guess: usize) -> usize {
-        let mut key = xxh3_128(batch.prompt_id.value(row).as_bytes());
-        if let Some(sample) = at(batch.sample.as_ref(), row).filter(|sample| *sample != "0") {
-            key ^= xxh3_128(sample.as_bytes()).rotate_left(64);
-        }
-        if self.keys.get(guess) == Some(&key) {
-            return guess;
-        }
+    /// The row's item by its key.
+    fn item(&mut self, batch: &Batch, row: usize, key: u128) -> usize {
         if let Some(known) = self.items.get(&key) {
             return *known;
         }
