@@ -64,7 +64,8 @@ fn importers_rules_and_metrics() {
     for (kind, program) in [
         ("import", "seval-select --from"),
         ("quality", "seval-select --quality"),
-        ("metric", "seval-agg --metric"),
+        ("metric", "seval-agg --max-unscored 1 --metric"),
+        ("export", "seval-agg export --as"),
     ] {
         for file in all(kind) {
             let QueryMetadata { example, tables, .. } =
@@ -117,7 +118,7 @@ fn critics() {
 #[test]
 fn the_programs_hold_the_files_of_this_tree() {
     // Two clones that share a target folder once got each other's templates.
-    for kind in ["attack", "generate", "critic", "import", "metric", "quality", "sim"] {
+    for kind in ["attack", "generate", "critic", "import", "metric", "export", "report", "quality", "sim"] {
         for file in all(kind) {
             let here = std::fs::read_to_string(crate::run::root().join(&file.place)).unwrap();
             assert_eq!(file.text, here, "{}", file.place);

@@ -7,6 +7,7 @@
 pub mod agreement;
 pub mod bootstrap;
 pub mod correct;
+pub mod diversity;
 mod draws;
 pub mod multiple;
 pub mod order;

@@ -29,6 +29,25 @@ pub fn clopper_pearson(k: f64, n: f64) -> Option<(f64, f64)> {
     Some((low, high))
 }
 
+/// The rate of answers that come in clusters, given each cluster's hits and answers, with Wilson's interval of
+/// as many independent answers as would spread as far: never more than there are. Where all or none are hits
+/// there is no spread to go by, and a cluster counts as one answer. None without an answer.
+pub fn clustered(clusters: &[(u64, u64)]) -> Option<(f64, f64, f64)> {
+    let sum = |of: fn(&(u64, u64)) -> u64| clusters.iter().map(of).sum::<u64>() as f64;
+    let (k, n) = (sum(|c| c.0), sum(|c| c.1));
+    // Whole numbers, so that the order of the clusters does not matter.
+    let (kk, kn, nn) = (sum(|c| c.0 * c.0), sum(|c| c.0 * c.1), sum(|c| c.1 * c.1));
+    let rate = rate(k, n)?;
+    let spread = kk - 2.0 * rate * kn + rate * rate * nn;
+    let independent = match k <= 0.0 || k >= n {
+        true => clusters.iter().filter(|cluster| cluster.1 > 0).count() as f64,
+        false if spread > 0.0 => (k * (n - k) / spread).min(n),
+        false => n,
+    };
+    let (low, high) = wilson(rate * independent, independent)?;
+    Some((rate, low, high))
+}
+
 fn rate(k: f64, n: f64) -> Option<f64> {
     (n > 0.0 && n.is_finite() && k.is_finite()).then(|| (k / n).clamp(0.0, 1.0))
 }
@@ -60,6 +79,17 @@ mod tests {
         assert_eq!(rounded(clopper_pearson(15.0, 148.0)), (0.0578, 0.1617));
         assert_eq!(rounded(clopper_pearson(0.0, 20.0)), (0.0, 0.1684));
         assert_eq!(rounded(clopper_pearson(1.0, 29.0)), (0.0009, 0.1776));
+    }
+
+    #[test]
+    fn answers_that_always_agree_count_once() {
+        let tens = clustered(&[(10, 10), (0, 10), (0, 10), (10, 10)]).unwrap();
+        let ones = clustered(&[(1, 1), (0, 1), (0, 1), (1, 1)]).unwrap();
+        assert_eq!(tens, ones);
+        assert_eq!((ones.1, ones.2), wilson(2.0, 4.0).unwrap());
+        let none = clustered(&[(0, 10), (0, 10)]).unwrap();
+        assert_eq!(none.2, wilson(0.0, 2.0).unwrap().1);
+        assert_eq!(clustered(&[(0, 0)]), None);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-use seval_stats::{agreement, bootstrap, correct, order, paired, rate, ratings};
+use seval_stats::{agreement, bootstrap, correct, diversity, order, paired, rate, ratings};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::aggregate::{Columns, of_all};
 
@@ -23,6 +24,8 @@ const REPLICATES: usize = 2000;
 /// * `rogan_gladen(k, n, found, of_unsafe, cleared, of_safe)`: struct of `rate`, `low` and `high`: the rate
 ///   k/n that a critic gives, corrected for its sensitivity found/of_unsafe and its specificity
 ///   cleared/of_safe; null where the critic is no better than chance.
+/// * `clustered_rate(value, cluster)`: struct of `rate`, `low` and `high`: the share of true values, with
+///   Wilson's interval of as many independent answers as spread as far as these clusters do.
 /// * `cohen_kappa(a, b)`: agreement of two labels of each row.
 /// * `fleiss_kappa(unit, label)`, `krippendorff_alpha(unit, label)`: agreement of several labels of each
 ///   unit; the former of units with as many labels as most have.
@@ -31,6 +34,8 @@ const REPLICATES: usize = 2000;
 /// * `percentile(x, share)`: between the two nearest values; the share is one value for the group.
 /// * `bootstrap(value, cluster)`: struct of `estimate` (the mean), `low` and `high` (percentiles of the means
 ///   of clusters drawn again) and `bca_low` and `bca_high` (bias-corrected and accelerated).
+/// * `self_bleu(text)`: mean BLEU-4 of each text against all others; lower is more diverse. A token is a word, or
+///   a character of a script without spaces.
 /// * `bradley_terry(a, b, score)`: list of struct of `name`, `rating`, `low` and `high` on Elo's scale; score
 ///   is 1 where a won, 0 where b did, 0.5 for a tie.
 pub(super) fn register(session: &SessionContext) {
@@ -55,6 +60,10 @@ pub(super) fn register(session: &SessionContext) {
             let units = units(rows, false);
             Ok(number(agreement::krippendorff_alpha(&units, agreement::Level::Nominal)))
         }),
+        of_all("self_bleu", &[DataType::Utf8], float.clone(), |rows| {
+            let texts: Vec<Vec<u64>> = rows.texts(0).iter().flatten().map(tokens).collect();
+            Ok(number(diversity::measure(&texts).self_bleu))
+        }),
         of_all("mcnemar", &bools, float.clone(), |rows| {
             let both = rows.booleans(0).values().iter().zip(rows.booleans(1).values());
             let (mut only_a, mut only_b) = (0, 0);
@@ -76,6 +85,16 @@ pub(super) fn register(session: &SessionContext) {
             }
             Ok(number(order::percentile(rows.numbers(0).values(), share)))
         }),
+        of_all("clustered_rate", &[DataType::Boolean, DataType::Utf8], ends(&RATE), |rows| {
+            let mut of: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+            let values = rows.booleans(0).values().iter();
+            for (value, cluster) in values.zip(rows.texts(1).iter().flatten()) {
+                let counts = of.entry(cluster).or_default();
+                *counts = (counts.0 + u64::from(value), counts.1 + 1);
+            }
+            let found = rate::clustered(&of.into_values().collect::<Vec<_>>());
+            structured(&RATE, found.map(|(rate, low, high)| [rate, low, high]).as_ref().map(<[f64; 3]>::as_slice))
+        }),
         of_all("bootstrap", &[float, DataType::Utf8], ends(&BOOTSTRAP), |rows| {
             let (sums, counts) = clusters(rows);
             let found = bootstrap::mean(&sums, &counts, REPLICATES, 0);
@@ -93,6 +112,7 @@ pub(super) fn register(session: &SessionContext) {
     }
 }
 
+const RATE: [&str; 3] = ["rate", "low", "high"];
 const BOOTSTRAP: [&str; 5] = ["estimate", "low", "high", "bca_low", "bca_high"];
 
 fn wrong(what: &str) -> DataFusionError {
@@ -149,6 +169,22 @@ fn numbers(
     };
     let types = vec![DataType::Float64; takes];
     create_udf(name, types, ends(gives), Volatility::Immutable, Arc::new(body))
+}
+
+/// The hashes of a text's words in small letters; every character of a script without spaces is a word.
+fn tokens(text: &str) -> Vec<u64> {
+    let text = text.to_lowercase();
+    let is_wide = |c: char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..);
+    let mut tokens = Vec::new();
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        for part in word.split_inclusive(is_wide) {
+            let wide = part.chars().next_back().filter(|c| is_wide(*c));
+            let narrow = wide.map_or(part, |c| &part[..part.len() - c.len_utf8()]);
+            tokens.extend((!narrow.is_empty()).then(|| xxh3_64(narrow.as_bytes())));
+            tokens.extend(wide.map(|c| xxh3_64(c.to_string().as_bytes())));
+        }
+    }
+    tokens
 }
 
 fn pairs(rows: &Columns) -> impl Iterator<Item = (&str, &str)> {
