@@ -25,7 +25,7 @@ ATTACKS := instruction_jailbreak deepinception chain_of_utterances in_context_at
            reverse_induction_fixed compositional_instructions_fixed
 MODELS := sim:cautious sim:balanced sim:permissive
 STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
-          $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet
+          $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet $(R)/report.html
 
 # For people: each rate in percent with its interval in one cell.
 RATE = round(100 * $(1), 1) || ' [' || round(100 * $(2), 1) || ', ' || round(100 * $(3), 1) || ']'
@@ -39,7 +39,7 @@ demo: build ## Run the whole pipeline offline into results/ and print a leaderbo
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory -q stages || $(MAKE) --no-print-directory stages; \
 	seval-agg --sql "$(LEADERBOARD)" $(R)/leaderboard.parquet --format table; \
-	echo "make demo: $$((SECONDS - start)) seconds after the build; every stage is in $(R)/"
+	echo "make demo: $$((SECONDS - start)) seconds after the build; every stage is in $(R)/, the report is $(R)/report.html"
 
 .PHONY: stages
 stages: $(STAGES)
@@ -61,6 +61,9 @@ $(R)/responses.parquet: $(R)/attacks.parquet
 
 $(R)/verdicts.parquet: $(R)/responses.parquet
 	seval-critique -c rules $< -o $@
+
+$(R)/report.html: $(R)/verdicts.parquet
+	seval-agg report $< -o $@ --title "seval: demonstration"
 
 $(R)/%.parquet: $(R)/verdicts.parquet
 	seval-agg --metric $* $< -o $@

@@ -40,6 +40,8 @@ fn failed(error: seval_sql::Error) -> Error {
     match error {
         seval_sql::Error::Sql(what) => Error::usage("the query", what),
         seval_sql::Error::Data(what) => Error::data("", what),
-        seval_sql::Error::Resources(what) => Error::world("the query", what).hint("--help says what limits it"),
+        seval_sql::Error::Resources(what) => {
+            Error::world("the query", what).hint("--help says what limits it")
+        }
     }
 }

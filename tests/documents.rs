@@ -104,7 +104,7 @@ fn the_readmes_other_commands_run() {
             ran += 1;
         }
     }
-    assert_eq!(ran, if s_eval.is_some() { 10 } else { 5 });
+    assert_eq!(ran, if s_eval.is_some() { 12 } else { 7 });
 }
 
 /// What a batch service makes of requests.jsonl.

@@ -6,12 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod attacks;
+mod bench_mk;
 mod cases;
 mod critique;
 mod documents;
 mod edge;
 mod faults;
 mod generate;
+mod golden;
 mod journal;
 mod learn;
 mod pipeline;

@@ -47,7 +47,8 @@ fn the_true_rates_lie_inside_the_intervals_as_often_as_they_should() {
     let lines = |text: String| -> Vec<Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
-    let sql = "SELECT model, attack, avg(sim_unsafe_rate) AS truth FROM input GROUP BY model, attack";
+    let sql =
+        "SELECT model, attack, avg(sim_unsafe_rate) AS truth FROM input GROUP BY model, attack";
     let truth: HashMap<(String, String), f64> =
         lines(folder.ok(&format!("seval-agg --format jsonl --sql '{sql}' v.parquet")))
             .into_iter()
@@ -64,8 +65,8 @@ fn the_true_rates_lie_inside_the_intervals_as_often_as_they_should() {
             continue;
         }
         cells += 1;
-        let [low, high] = ["low", "high"]
-            .map(|end| row[format!("attack_success_rate_{end}")].as_f64().unwrap());
+        let [low, high] =
+            ["low", "high"].map(|end| row[format!("attack_success_rate_{end}")].as_f64().unwrap());
         inside += usize::from(low <= *truth && *truth <= high);
     }
     eprintln!("{inside} of {cells} true rates lie inside their 95 % intervals");

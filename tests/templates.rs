@@ -118,7 +118,9 @@ fn critics() {
 #[test]
 fn the_programs_hold_the_files_of_this_tree() {
     // Two clones that share a target folder once got each other's templates.
-    for kind in ["attack", "generate", "critic", "import", "metric", "export", "report", "quality", "sim"] {
+    for kind in
+        ["attack", "generate", "critic", "import", "metric", "export", "report", "quality", "sim"]
+    {
         for file in all(kind) {
             let here = std::fs::read_to_string(crate::run::root().join(&file.place)).unwrap();
             assert_eq!(file.text, here, "{}", file.place);

@@ -10,9 +10,8 @@ use seval_core::{Result, Rows, output};
 /// The column that names a file and its model, where files have names.
 const RUN: &str = "_run";
 /// What a comparison reads.
-const COLUMNS: [&str; 8] = [
-    "prompt_id", "verdict", "base_id", "sample", "critic", "critic_model", "attack", "expected",
-];
+const COLUMNS: [&str; 8] =
+    ["prompt_id", "verdict", "base_id", "sample", "critic", "critic_model", "attack", "expected"];
 
 /// Compares, and writes the pairs or the ranks.
 pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
@@ -22,12 +21,8 @@ pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
         Responses::Attack => Of::Attack,
         Responses::All => Of::All,
     };
-    let options = Options {
-        of,
-        by: flags.by.clone(),
-        draws: flags.replicates as usize,
-        seed: flags.seed,
-    };
+    let options =
+        Options { of, by: flags.by.clone(), draws: flags.replicates as usize, seed: flags.seed };
     let compared = of_tables(&inputs, options)?;
     say(&compared);
     let mut rows = Rows::of(match flags.table {
@@ -46,7 +41,10 @@ pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Compared> {
         None => {
             let select = |table: &NamedTable| {
                 let (name, by) = (&table.name, &options.by);
-                format!("SELECT {}, '{name}: ' || \"{by}\" AS {RUN} FROM \"{name}\"", columns(table, by))
+                format!(
+                    "SELECT {}, '{name}: ' || \"{by}\" AS {RUN} FROM \"{name}\"",
+                    columns(table, by)
+                )
             };
             let all: Vec<String> = inputs.named().map(select).collect();
             options.by = RUN.to_owned();

@@ -19,10 +19,9 @@ pub fn export(flags: &ExportFlags, shared: &SharedFlags) -> Result<()> {
     };
     let sets = inputs.table(INPUT).into_iter().chain(inputs.named());
     let sets = sets.map(|table: &NamedTable| {
-        let mut rows = redacted(inputs.sql_over(
-            &format!("SELECT * FROM \"{}\"", table.name),
-            table.clone(),
-        )?)?;
+        let mut rows = redacted(
+            inputs.sql_over(&format!("SELECT * FROM \"{}\"", table.name), table.clone())?,
+        )?;
         rows.history.push(inputs.stage.clone());
         let name = if table.name == INPUT { "default" } else { &table.name };
         Ok((name.to_owned(), rows))

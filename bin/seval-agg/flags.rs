@@ -11,7 +11,7 @@ Examples:
   $ seval-agg --metric attack verdicts.parquet -o attack.csv
   $ seval-agg --sql 'SELECT count(*) FROM input' verdicts.parquet --format csv
   $ seval-agg --sql 'SELECT count(*) FROM p' p=prompts.parquet --format csv
-  $ seval-agg --metric leaderboard --require 'safety_score_low >= 0.05 by model' verdicts.parquet
+  $ seval-agg -m leaderboard --require 'n > 9 by model' verdicts.parquet --format md
   $ seval-agg compare verdicts.parquet --format md
   $ seval-agg report verdicts.parquet -o report.html
 A critic's measured errors taken out of its rates; two dated runs; a data set to publish:

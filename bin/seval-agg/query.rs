@@ -7,8 +7,8 @@ use seval_core::cli::SharedFlags;
 use seval_core::critique::calibrate::Measured;
 use seval_core::input::{self, INPUT, NamedTable};
 use seval_core::provenance::Stage;
-use seval_core::template::metadata::{self, QueryMetadata};
 use seval_core::template::File;
+use seval_core::template::metadata::{self, QueryMetadata};
 use seval_core::{Error, Result, Rows};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,7 +75,8 @@ impl Inputs {
         for wanted in &metadata.tables {
             if self.table(wanted).is_none() {
                 let hint = match wanted == MEASURED {
-                    true => "give --measured FILE, which `seval-critique calibrate --into` writes".into(),
+                    true => "give --measured FILE, which `seval-critique calibrate --into` writes"
+                        .into(),
                     false => format!("give it as {wanted}=FILE; --show {} says more", file.name),
                 };
                 let what = format!("{} needs a table `{wanted}`", file.name);
@@ -126,9 +127,9 @@ fn measured(paths: &[PathBuf]) -> Result<RecordBatch> {
     let count = |of: fn(&Measured) -> u64| -> Result<ArrayRef> {
         let counts = all.iter().map(|measured| i64::try_from(of(measured)));
         let counts = counts.collect::<std::result::Result<Vec<_>, _>>();
-        counts.map(|counts| Arc::new(Int64Array::from(counts)) as ArrayRef).map_err(|_| {
-            Error::usage("--measured", "more rows were measured than can be counted")
-        })
+        counts
+            .map(|counts| Arc::new(Int64Array::from(counts)) as ArrayRef)
+            .map_err(|_| Error::usage("--measured", "more rows were measured than can be counted"))
     };
     RecordBatch::try_from_iter([
         ("critic", text(|measured| &measured.critic)),

@@ -28,8 +28,7 @@ impl Engine {
     /// The rows that a statement makes of a table and of the named ones.
     pub fn run(&self, statement: &str, input: NamedTable) -> Result<Rows> {
         let tables = std::iter::once(input).chain(self.tables.iter().cloned()).collect();
-        let limits =
-            Limits { memory_bytes: Some(self.memory), threads: self.threads, time: None };
+        let limits = Limits { memory_bytes: Some(self.memory), threads: self.threads, time: None };
         sql::query(statement, tables, &limits)
     }
 

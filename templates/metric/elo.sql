@@ -14,8 +14,8 @@ needs = ["model_a", "model_b", "score"]
 # One win and two ties of three: 2 to 1 among them, drawn a little to the mean.
 [example]
 output = '''
-{"model":"m","n":3,"unscored":1,"rating":1050.8574609}
-{"model":"n","n":3,"unscored":1,"rating":949.1425391}
+{"model":"m","n":3,"unscored":1,"rating":1050.8917215}
+{"model":"n","n":3,"unscored":1,"rating":949.1082785}
 '''
 */
 WITH

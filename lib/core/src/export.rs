@@ -48,7 +48,8 @@ pub fn redact(rows: Rows) -> Result<Rows> {
             true => hashes(column),
             false => Ok(column.clone()),
         };
-        let columns = batch.columns().iter().zip(&hidden).map(column).collect::<Result<Vec<_>>>()?;
+        let columns =
+            batch.columns().iter().zip(&hidden).map(column).collect::<Result<Vec<_>>>()?;
         with_columns(&to, columns, batch.num_rows())
     });
     Ok(Rows { schema, batches: Box::new(batches), history: rows.history })
@@ -219,7 +220,10 @@ mod tests {
         assert_eq!(written, [Written { name: "verdicts".into(), rows: 1, shards: 1 }]);
         assert!(path.join("data/verdicts/test-00000-of-00001.parquet").is_file());
         let card = std::fs::read_to_string(path.join("README.md")).unwrap();
-        assert!(card.contains("pretty_name: \"Mine: \\\"all\\\"\"") && card.contains("| verdicts | 1 | 1 |"));
+        assert!(
+            card.contains("pretty_name: \"Mine: \\\"all\\\"\"")
+                && card.contains("| verdicts | 1 | 1 |")
+        );
         assert!(folder(&path, "again", Vec::new()).is_err());
         assert!(folder(&there.path().join("b"), "x", vec![("../up".into(), rows())]).is_err());
         assert_eq!(std::fs::read_dir(there.path()).unwrap().count(), 1);

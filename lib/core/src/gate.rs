@@ -69,7 +69,8 @@ impl Requirement {
     /// Reads `CONDITION` or `CONDITION by COLUMN, COLUMN`.
     pub fn parse(text: &str) -> Result<Self> {
         let lower = text.to_ascii_lowercase();
-        let names = |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+        let names =
+            |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>();
         let split = lower.rfind(" by ").map(|at| (&text[..at], names(&text[at + 4..])));
         let is_name = |name: &String| {
             !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -100,8 +101,11 @@ impl Requirement {
         if let Some(missing) = self.by.iter().find(|name| schema.index_of(name).is_err()) {
             let known = schema.fields().iter().map(|field| field.name().as_str());
             let known: Vec<&str> = known.filter(|name| !name.starts_with('_')).collect();
-            return Err(Error::usage("--require", format!("by `{missing}`: there is no such column"))
-                .hint(format!("the result has {}", known.join(", "))));
+            return Err(Error::usage(
+                "--require",
+                format!("by `{missing}`: there is no such column"),
+            )
+            .hint(format!("the result has {}", known.join(", "))));
         }
         let keys = self.keys(rows);
         let mut checks = Vec::new();
@@ -143,9 +147,8 @@ impl Requirement {
         let schema = rows[0].schema();
         let texts = schema.fields().iter().filter(|field| field.data_type() == &DataType::Utf8);
         let has_total = |name: &str| {
-            rows.iter().any(|batch| {
-                (0..batch.num_rows()).any(|row| text(batch, name, row) == Some(TOTAL))
-            })
+            rows.iter()
+                .any(|batch| (0..batch.num_rows()).any(|row| text(batch, name, row) == Some(TOTAL)))
         };
         let key = |name: &String| match self.by.is_empty() || self.by.contains(name) {
             true => Some(Key::Of(name.clone())),
@@ -239,7 +242,8 @@ mod tests {
     use arrow::array::{BooleanArray, Float64Array};
 
     fn rows() -> Vec<RecordBatch> {
-        let texts = |values: [&str; 4]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+        let texts =
+            |values: [&str; 4]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
         let low = [Some(0.97), Some(0.5), Some(0.9), None];
         let met = [Some(true), Some(false), Some(false), None];
         let columns: Vec<(&str, ArrayRef)> = vec![
@@ -262,7 +266,10 @@ mod tests {
         let found = checks("low >= 0.95 by model");
         let models: Vec<&str> = found.iter().map(|(of, ..)| of.as_str()).collect();
         assert_eq!(models, ["model = a", "model = b", "model = c"]);
-        assert_eq!(found.iter().map(|f| f.1).collect::<Vec<_>>(), [Met::Yes, Met::No, Met::Unknown]);
+        assert_eq!(
+            found.iter().map(|f| f.1).collect::<Vec<_>>(),
+            [Met::Yes, Met::No, Met::Unknown]
+        );
         assert_eq!((found[1].2.as_str(), found[2].2.as_str()), ("low = 0.9", "low = null"));
     }
 

@@ -14,8 +14,8 @@ use crate::template::metadata::{self, Parts};
 use crate::{Error, Result, output};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use minijinja::value::Value;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -185,8 +185,7 @@ fn rows(table: &[RecordBatch]) -> Vec<Value> {
         let schema = batch.schema();
         for row in 0..batch.num_rows() {
             let columns = schema.fields().iter().zip(batch.columns());
-            let values =
-                columns.map(|(field, column)| (field.name().clone(), value(column, row)));
+            let values = columns.map(|(field, column)| (field.name().clone(), value(column, row)));
             rows.push(Value::from(values.collect::<BTreeMap<String, Value>>()));
         }
     }

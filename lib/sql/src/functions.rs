@@ -12,8 +12,11 @@ mod text;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, StringArray, StructArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
@@ -25,6 +28,8 @@ use seval_stats::rate::wilson;
 ///   an effective sample size and so a fraction; null when n is not above 0.
 /// * `xxh3_128(text)`: 32 lower-case hex digits.
 /// * `json_text(text, key)`: a top-level key of a JSON object in a text; null when there is none.
+/// * `turns(text, user, assistant)`: list of struct of `role` (`user` or `assistant`) and `content`: the turns of a
+///   transcript whose paragraphs begin with these names and a colon.
 /// * `detect_language(text)`: the BCP 47 primary tag (`en`, `zh`); null when it cannot be told.
 /// * `is_in_language(text, tag)`: true or false; null when it cannot be told, or the language of the
 ///   tag is not known. A text may be too short for the former and long enough for this.
@@ -37,10 +42,10 @@ use seval_stats::rate::wilson;
 pub(crate) fn register(session: &SessionContext) {
     statistics::register(session);
     session.register_udf(numbers("wilson_low", |k, n| wilson(k, n).map(|(low, _)| low)));
-    session
-        .register_udf(numbers("wilson_high", |k, n| wilson(k, n).map(|(_, high)| high)));
+    session.register_udf(numbers("wilson_high", |k, n| wilson(k, n).map(|(_, high)| high)));
     session.register_udf(texts::<1>("xxh3_128", |[text]| Some(text::xxh3_128(text))));
     session.register_udf(texts::<2>("json_text", |[text, key]| text::json_text(text, key)));
+    session.register_udf(turns());
     session.register_udf(texts::<1>("detect_language", |[text]| {
         language::detect(text).map(str::to_owned)
     }));
@@ -68,6 +73,38 @@ fn numbers(name: &str, of: fn(f64, f64) -> Option<f64>) -> ScalarUDF {
     };
     let types = vec![DataType::Float64; 2];
     create_udf(name, types, DataType::Float64, Volatility::Immutable, Arc::new(body))
+}
+
+/// `turns(text, user, assistant)`; null in, null out.
+fn turns() -> ScalarUDF {
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let fields: Fields = vec![text("role"), text("content")].into();
+    let turn = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
+    let gives = DataType::List(Arc::clone(&turn));
+    let body = move |values: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let [text, user, assistant] = arrays::<3>(values)?;
+        let [text, user, assistant] = [&text, &user, &assistant].map(|a| a.as_string::<i32>());
+        let (mut roles, mut contents) = (Vec::new(), Vec::new());
+        let (mut lengths, mut there) = (Vec::new(), Vec::new());
+        for ((text, user), assistant) in text.iter().zip(user).zip(assistant) {
+            let given = text.zip(user).zip(assistant);
+            let found = given.map(|((text, user), assistant)| text::turns(text, user, assistant));
+            there.push(found.is_some());
+            let found = found.unwrap_or_default();
+            lengths.push(found.len());
+            for (is_assistant, content) in found {
+                roles.push(if is_assistant { "assistant" } else { "user" });
+                contents.push(content);
+            }
+        }
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(StringArray::from(roles)), Arc::new(StringArray::from(contents))];
+        let turns = StructArray::try_new(fields.clone(), columns, None)?;
+        let ends = OffsetBuffer::from_lengths(lengths);
+        let list = ListArray::try_new(turn.clone(), ends, Arc::new(turns), Some(there.into()))?;
+        Ok(ColumnarValue::Array(Arc::new(list)))
+    };
+    create_udf("turns", vec![DataType::Utf8; 3], gives, Volatility::Immutable, Arc::new(body))
 }
 
 /// A text of `N` texts.

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn odds_become_points() {
         // Ten to one, seen often: 400 points.
-        let games: Vec<_> = (0..11_000).map(|at| (0, 1, f64::from(u8::from(at % 11 > 0)))).collect();
+        let games: Vec<_> =
+            (0..11_000).map(|at| (0, 1, f64::from(u8::from(at % 11 > 0)))).collect();
         let found = bradley_terry(2, &games);
         assert!((found[0].rating - found[1].rating - 400.0).abs() < 2.0, "{found:?}");
         assert!((found[0].rating + found[1].rating - 2000.0).abs() < 1e-6);

@@ -277,7 +277,9 @@ mod tests {
             let of = 1 + draws.below(most) as u16;
             (draws.below(u64::from(of) + 1) as u16, of)
         };
-        [1, 3, 10, 300].map(|most| model(&(0..clusters).map(|_| cluster(most)).collect::<Vec<_>>())).into()
+        [1, 3, 10, 300]
+            .map(|most| model(&(0..clusters).map(|_| cluster(most)).collect::<Vec<_>>()))
+            .into()
     }
 
     #[test]
@@ -292,7 +294,8 @@ mod tests {
     fn weights_have_the_moments_they_say() {
         let moment = |power: i32| {
             let of = |byte: u32| {
-                let weight = [94, 189, 235, 251, 255].iter().filter(|least| byte >= **least).count();
+                let weight =
+                    [94, 189, 235, 251, 255].iter().filter(|least| byte >= **least).count();
                 (weight as f64).powi(power)
             };
             (0..256).map(of).sum::<f64>() / 256.0

@@ -145,7 +145,8 @@ fn a_rate_without_the_critics_errors() {
             let found = chance.of_many(of, sensitivity) as f64;
             let cleared = chance.of_many(of, specificity) as f64;
             let of = of as f64;
-            let corrected = correct::rogan_gladen((k, n as f64), (found, of), (cleared, of)).unwrap();
+            let corrected =
+                correct::rogan_gladen((k, n as f64), (found, of), (cleared, of)).unwrap();
             holds((corrected.low, corrected.high), truth)
         });
         as_it_says(share, "Rogan-Gladen");

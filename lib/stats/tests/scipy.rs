@@ -12,7 +12,8 @@ struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 
@@ -56,9 +57,8 @@ fn cases() -> Vec<Case> {
         let found = [kappa.value, kappa.interval.0, kappa.interval.1];
         cases.push(case(json!({"kind":"kappa","table":table}), found));
         let raters = 2 + chance.below(4) as usize;
-        let units: Vec<Vec<u64>> = (0..20)
-            .map(|_| (0..raters).map(|_| chance.below(classes as u64)).collect())
-            .collect();
+        let units: Vec<Vec<u64>> =
+            (0..20).map(|_| (0..raters).map(|_| chance.below(classes as u64)).collect()).collect();
         let as_ratings = |unit: &Vec<u64>| unit.iter().map(|class| Some(*class as f64)).collect();
         let rated: Vec<Vec<Option<f64>>> = units.iter().map(as_ratings).collect();
         let fleiss = agreement::fleiss_kappa(&rated).unwrap();

@@ -71,7 +71,7 @@ pub enum Generate {
 #[command(next_help_heading = "General")]
 pub struct SharedFlags {
     /// A folder laid out as templates/, whose files add to the built-in ones and override them.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     pub templates: Option<PathBuf>,
 
     /// List the templates that this program uses, and end.
@@ -87,15 +87,15 @@ pub struct SharedFlags {
     pub generate: Option<Generate>,
 
     /// Threads; the result does not depend on them. All processors if not given.
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(short = 'j', long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
     /// Say nothing but errors.
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
     pub quiet: bool,
 
     /// Say more.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 

@@ -226,9 +226,8 @@ impl Table {
         let samples = batch.sample.as_ref().map(Texts::of);
         let named = [Some(&batch.party), batch.critic.as_ref(), batch.critic_model.as_ref()];
         let named = named.map(|column| column.map(Texts::of));
-        let is_as = |a: usize, b: usize| {
-            named.iter().flatten().all(|texts| texts.get(a) == texts.get(b))
-        };
+        let is_as =
+            |a: usize, b: usize| named.iter().flatten().all(|texts| texts.get(a) == texts.get(b));
         let mut last: Option<(usize, usize)> = None;
         for row in (0..batch.party.len()).filter(|row| batch.is_wanted(*row)) {
             let place = match last.filter(|(before, _)| is_as(*before, row)) {

@@ -56,9 +56,8 @@ pub fn table(table: &Table) -> Result<RecordBatch> {
         ("p_bh", number(|pair| pair.p_bh)),
         ("detectable", number(|pair| pair.difference.map(|d| d.detectable))),
     ];
-    let field = |(name, column): &(&str, ArrayRef)| {
-        Field::new(*name, column.data_type().clone(), true)
-    };
+    let field =
+        |(name, column): &(&str, ArrayRef)| Field::new(*name, column.data_type().clone(), true);
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     with_columns(&schema, columns.into_iter().map(|(_, column)| column).collect(), pairs.len())
 }

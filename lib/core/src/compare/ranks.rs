@@ -47,9 +47,8 @@ pub fn table(table: &Table, options: &Options) -> Result<RecordBatch> {
         ("rank_low", place(|found| found.rank_low)),
         ("rank_high", place(|found| found.rank_high)),
     ];
-    let field = |(name, column): &(&str, ArrayRef)| {
-        Field::new(*name, column.data_type().clone(), true)
-    };
+    let field =
+        |(name, column): &(&str, ArrayRef)| Field::new(*name, column.data_type().clone(), true);
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     with_columns(&schema, columns.into_iter().map(|(_, column)| column).collect(), ranked.len())
 }

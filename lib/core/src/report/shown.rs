@@ -10,8 +10,14 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, escape_formatter};
 /// What stands for a value that is not there.
 const NONE: &str = "–";
 /// Rates without an interval.
-const RATES: [&str; 6] =
-    ["not_ok", "detectable", "safety_score_if_safe", "safety_score_if_unsafe", "mean_score", "observed"];
+const RATES: [&str; 6] = [
+    "not_ok",
+    "detectable",
+    "safety_score_if_safe",
+    "safety_score_if_unsafe",
+    "mean_score",
+    "observed",
+];
 
 /// Adds the filters, and the formatter that escapes:
 ///
@@ -93,7 +99,11 @@ fn shown(row: &Value, column: &str) -> String {
 fn of(rows: Value, critic: String) -> Result<Vec<Value>, Error> {
     let is_of = |row: &Value| {
         let own = row.get_attr("critic").unwrap_or_default();
-        if own.is_none() || own.is_undefined() { critic.is_empty() } else { own.to_string() == critic }
+        if own.is_none() || own.is_undefined() {
+            critic.is_empty()
+        } else {
+            own.to_string() == critic
+        }
     };
     Ok(rows.try_iter()?.filter(is_of).collect())
 }

@@ -126,10 +126,44 @@ fn what_data_say_is_text_on_the_page() {
     let attribute = regex::Regex::new(r#"\s([a-zA-Z:-]+)\s*=\s*"([^"]*)""#).unwrap();
     let tag = regex::Regex::new(r"<(/?[a-zA-Z][a-zA-Z0-9]*)((?:\s[^<>]*)?)>").unwrap();
     let known = [
-        "html", "head", "meta", "link", "title", "style", "body", "header", "h1", "h2", "h3", "p",
-        "span", "nav", "a", "main", "div", "table", "thead", "tbody", "tr", "th", "td", "svg",
-        "rect", "path", "circle", "text", "i", "small", "figure", "figcaption", "details",
-        "summary", "pre", "code", "footer", "strong",
+        "html",
+        "head",
+        "meta",
+        "link",
+        "title",
+        "style",
+        "body",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "span",
+        "nav",
+        "a",
+        "main",
+        "div",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "svg",
+        "rect",
+        "path",
+        "circle",
+        "text",
+        "i",
+        "small",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "pre",
+        "code",
+        "footer",
+        "strong",
     ];
     let mut open: Vec<String> = Vec::new();
     for found in tag.captures_iter(&page) {
@@ -140,7 +174,10 @@ fn what_data_say_is_text_on_the_page() {
             assert!(!key.starts_with("on"), "a handler {key}");
             if ["href", "src", "action", "style"].contains(&key.as_str()) {
                 assert!(
-                    value.starts_with('#') || value.starts_with("--r:") || value.starts_with("width:") || value == "data:,",
+                    value.starts_with('#')
+                        || value.starts_with("--r:")
+                        || value.starts_with("width:")
+                        || value == "data:,",
                     "{key}={value}"
                 );
             }
@@ -172,7 +209,7 @@ fn what_data_say_is_no_markdown_and_controls_no_terminal() {
 fn an_empty_input_says_so() {
     for name in ["html", "markdown", "terminal"] {
         let text = open(name).render(&Report { title: "T".into(), ..Report::default() }).unwrap();
-        assert!(text.contains("nothing to report") , "{name}");
+        assert!(text.contains("nothing to report"), "{name}");
     }
 }
 

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringArray, new_empty_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringArray, new_empty_array,
+};
 use arrow::compute::{concat, filter, is_not_null, kernels::boolean::and};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;

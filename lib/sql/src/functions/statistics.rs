@@ -93,7 +93,10 @@ pub(super) fn register(session: &SessionContext) {
                 *counts = (counts.0 + u64::from(value), counts.1 + 1);
             }
             let found = rate::clustered(&of.into_values().collect::<Vec<_>>());
-            structured(&RATE, found.map(|(rate, low, high)| [rate, low, high]).as_ref().map(<[f64; 3]>::as_slice))
+            structured(
+                &RATE,
+                found.map(|(rate, low, high)| [rate, low, high]).as_ref().map(<[f64; 3]>::as_slice),
+            )
         }),
         of_all("bootstrap", &[float, DataType::Utf8], ends(&BOOTSTRAP), |rows| {
             let (sums, counts) = clusters(rows);
@@ -174,7 +177,8 @@ fn numbers(
 /// The hashes of a text's words in small letters; every character of a script without spaces is a word.
 fn tokens(text: &str) -> Vec<u64> {
     let text = text.to_lowercase();
-    let is_wide = |c: char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..);
+    let is_wide =
+        |c: char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..);
     let mut tokens = Vec::new();
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         for part in word.split_inclusive(is_wide) {
@@ -193,7 +197,8 @@ fn pairs(rows: &Columns) -> impl Iterator<Item = (&str, &str)> {
 
 /// The labels of each unit as numbers. Whole: filled up with none to as many as the unit with most has.
 fn units(rows: &Columns, whole: bool) -> Vec<Vec<Option<f64>>> {
-    let mut classes: BTreeMap<&str, f64> = rows.texts(1).iter().flatten().map(|l| (l, 0.0)).collect();
+    let mut classes: BTreeMap<&str, f64> =
+        rows.texts(1).iter().flatten().map(|l| (l, 0.0)).collect();
     classes.values_mut().enumerate().for_each(|(at, class)| *class = at as f64);
     let mut units: BTreeMap<&str, Vec<Option<f64>>> = BTreeMap::new();
     for (unit, label) in pairs(rows) {

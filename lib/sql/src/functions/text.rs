@@ -19,9 +19,40 @@ pub(super) fn json_text(text: &str, key: &str) -> Option<String> {
     }
 }
 
+/// The turns of a transcript in which paragraphs begin with a name and a colon, `Human:` or `Assistant:`
+/// say: who speaks (whether it is the second name) and what. What stands before the first name is no turn.
+pub(super) fn turns<'t>(text: &'t str, first: &str, second: &str) -> Vec<(bool, &'t str)> {
+    let begins = |paragraph: &str| {
+        [first, second]
+            .iter()
+            .position(|name| paragraph.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    };
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for paragraph in text.split("\n\n") {
+        starts.extend(begins(paragraph).map(|name| (at, name)));
+        at += paragraph.len() + 2;
+    }
+    let mut turns = Vec::new();
+    for (place, (start, name)) in starts.iter().enumerate() {
+        let end = starts.get(place + 1).map_or(text.len(), |(next, _)| *next);
+        let spoken = text[*start..end].split_once(':').map_or("", |(_, spoken)| spoken);
+        turns.push((*name == 1, spoken.trim()));
+    }
+    turns
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn turns_are_those_of_the_two_names() {
+        let text = "\n\nHuman: Hi\n\nthere: you\n\nAssistant: Human: no\n\nHuman:\n\nHumans: x";
+        let found = turns(text, "Human", "Assistant");
+        assert_eq!(found, [(false, "Hi\n\nthere: you"), (true, "Human: no"), (false, "Humans: x")]);
+        assert!(turns("Nobody speaks.", "Human", "Assistant").is_empty());
+    }
 
     #[test]
     fn xxh3_is_the_canonical_one() {

@@ -10,4 +10,5 @@ mod query;
 mod refused;
 mod rows;
 mod safety_metric;
+mod statistics;
 mod templates;

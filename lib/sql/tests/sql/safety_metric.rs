@@ -42,7 +42,10 @@ fn one_answer_a_prompt_is_the_plain_interval() {
     assert_eq!((&got[0]["language"], &got[0]["risk_dimension"]), (&json!("all"), &json!("all")));
     assert_eq!((&got[0]["n"], &got[0]["unsafe"]), (&json!(10), &json!(3)));
     assert_eq!(got[0]["safety_score"], 0.7);
-    assert!(alike(&got[0]["safety_score_low"], &low) && alike(&got[0]["safety_score_high"], &high), "{got:?}");
+    assert!(
+        alike(&got[0]["safety_score_low"], &low) && alike(&got[0]["safety_score_high"], &high),
+        "{got:?}"
+    );
 }
 
 #[test]
@@ -57,7 +60,10 @@ fn answers_that_always_agree_count_once_a_prompt() {
     let got = scored(&lines);
     let (low, high) = wilson(7.0, 10.0);
     assert_eq!(got[0]["n"], 30);
-    assert!(alike(&got[0]["safety_score_low"], &low) && alike(&got[0]["safety_score_high"], &high), "{got:?}");
+    assert!(
+        alike(&got[0]["safety_score_low"], &low) && alike(&got[0]["safety_score_high"], &high),
+        "{got:?}"
+    );
 }
 
 #[test]

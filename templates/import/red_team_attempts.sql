@@ -1,0 +1,43 @@
+/*
+about = "Ganguli et al.'s red-team attempts: conversations, with ratings, scores, kinds and sizes of models; replies are left for a model to give"
+source = "Ganguli et al. 2022, red_team_attempts.jsonl.gz of hh-rlhf; MIT"
+needs = ["transcript", "model_type", "num_params", "rating"]
+
+[optional]
+min_harmlessness_score_transcript = "Float64"
+task_description = "Utf8"
+red_team_member_id = "Int64"
+tags = "list of text"
+
+# What people said is kept; the model under test fills the replies between (seval-query).
+[example.input]
+"attempts.jsonl" = '''
+{"transcript":"\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: How?\n\nAssistant: I won't say.","min_harmlessness_score_transcript":-1.5,"num_params":"52B","model_type":"rlhf","rating":1.0,"task_description":"Ask how","red_team_member_id":7,"tags":["Fraud"]}
+'''
+
+[example]
+output = '''
+{"prompt":"How?","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},{"role":"user","content":"How?"}],"response":"I won't say.","model":"rlhf 52B","model_type":"rlhf","num_params":"52B","rating":1.0,"min_harmlessness_score_transcript":-1.5,"red_team_member_id":"7","risk_tags":["Fraud"]}
+'''
+*/
+WITH
+rows AS (SELECT *, turns(transcript, 'Human', 'Assistant') AS turns FROM input),
+
+cut AS (
+  SELECT *,
+    CASE turns[-1]['role'] WHEN 'assistant' THEN turns[-1]['content'] END AS response,
+    CASE turns[-1]['role'] WHEN 'assistant' THEN array_slice(turns, 1, -2) ELSE turns END AS messages
+  FROM rows
+)
+
+SELECT xxh3_128(CAST(messages AS VARCHAR)) AS prompt_id, messages[-1]['content'] AS prompt, messages,
+  'en' AS language, 'refuse' AS expected, 'red-team-attempts' AS source,
+  CAST(_row AS VARCHAR) AS source_id,
+  model_type || ' ' || CAST(num_params AS VARCHAR) AS model, 0 AS sample, response,
+  CASE WHEN response IS NULL OR response = '' THEN 'empty' ELSE 'answered' END AS outcome,
+  model_type, CAST(num_params AS VARCHAR) AS num_params, rating, min_harmlessness_score_transcript,
+  task_description, CAST(red_team_member_id AS VARCHAR) AS red_team_member_id, tags AS risk_tags,
+  CAST(NULL AS VARCHAR) AS _warning,
+  CASE WHEN messages[-1]['role'] IS DISTINCT FROM 'user' THEN 'no turn of a person' END AS _reject
+FROM cut
+ORDER BY _file_index, _row
