@@ -19,9 +19,14 @@ output = '''
 */
 WITH
 sides AS (
-  SELECT _file_index, _row, side,
-    turns(CASE side WHEN 'chosen' THEN chosen ELSE rejected END, 'Human', 'Assistant') AS turns
+  SELECT _file_index, _row, side, CASE side WHEN 'chosen' THEN chosen ELSE rejected END AS transcript
   FROM (SELECT *, unnest(['chosen', 'rejected']) AS side FROM input)
+),
+
+spoken AS (
+  SELECT *, turns(transcript, 'Human', 'Assistant') AS turns,
+    regexp_replace(transcript, '^(.*)\n\nAssistant:.*$', '\1', 's') AS before
+  FROM sides
 ),
 
 -- The last reply is the response; what stands before it is the conversation.
@@ -29,17 +34,17 @@ cut AS (
   SELECT *, turns[-1]['role'] AS last_role, turns[-1]['content'] AS response,
     turns[-2]['content'] AS prompt, turns[-2]['role'] AS prompt_role,
     array_slice(turns, 1, -2) AS messages
-  FROM sides
+  FROM spoken
 )
 
 -- A conversation is known by all its turns, a single prompt by itself.
-SELECT xxh3_128(CASE WHEN array_length(messages) > 1 THEN CAST(messages AS VARCHAR) ELSE prompt END)
+SELECT xxh3_128(CASE WHEN array_length(messages) > 1 THEN before ELSE prompt END)
     AS prompt_id,
   prompt, CASE WHEN array_length(messages) > 1 THEN messages END AS messages, 'en' AS language,
   'hh-rlhf' AS source, CAST(_row AS VARCHAR) AS source_id,
   side AS model,
   -- The same turns come with several replies.
-  row_number() OVER (PARTITION BY side, CAST(messages AS VARCHAR) ORDER BY _file_index, _row) - 1 AS sample,
+  row_number() OVER (PARTITION BY side, before ORDER BY _file_index, _row) - 1 AS sample,
   response, CASE WHEN response = '' THEN 'empty' ELSE 'answered' END AS outcome,
   CAST(NULL AS VARCHAR) AS _warning,
   CASE WHEN prompt IS NULL THEN 'there are no two turns'

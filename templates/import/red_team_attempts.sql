@@ -30,7 +30,7 @@ cut AS (
   FROM rows
 )
 
-SELECT xxh3_128(CAST(messages AS VARCHAR)) AS prompt_id, messages[-1]['content'] AS prompt, messages,
+SELECT xxh3_128(transcript) AS prompt_id, messages[-1]['content'] AS prompt, messages,
   'en' AS language, 'refuse' AS expected, 'red-team-attempts' AS source,
   CAST(_row AS VARCHAR) AS source_id,
   model_type || ' ' || CAST(num_params AS VARCHAR) AS model, 0 AS sample, response,
