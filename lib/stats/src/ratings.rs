@@ -32,10 +32,8 @@ pub fn bradley_terry(players: usize, comparisons: &[(usize, usize, f64)]) -> Vec
         won[a] += score;
         won[b] += 1.0 - score;
     }
-    for player in 0..players {
-        met[player][players] = 1.0;
-        met[players][player] = 1.0;
-    }
+    met[players][..players].fill(1.0);
+    met[..players].iter_mut().for_each(|row| row[players] = 1.0);
     let strengths = likeliest(&met, &won);
     let covariance = inverse(information(&met, &strengths));
     let n = players as f64;

@@ -206,7 +206,7 @@ fn weigh(table: &mut [Lanes; 1 << BLOCK], draws: &mut Draws) {
                 + u8::from(byte >= 189)
                 + u8::from(byte >= 235)
                 + u8::from(byte >= 251)
-                + u8::from(byte >= 255);
+                + u8::from(byte == 255);
         }
     }
     for pattern in (0..1_usize << BLOCK).filter(|pattern| pattern.count_ones() > 1) {

@@ -1,6 +1,6 @@
 //! The statistics against scipy and statsmodels, on random data. Where Python does not have them the check is
 //! not made, and says so. SEVAL_PYTHON names another Python.
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::print_stderr)]
 
 use serde_json::{Value, json};
 use seval_stats::{agreement, bootstrap, multiple, order, paired, rate, ratings};
