@@ -262,6 +262,43 @@ asyncio.run(main())
 """
 
 
+DUCKDB_PAIRS = """
+import sys, duckdb
+duckdb.sql("set threads=2")
+v = f"read_parquet('{sys.argv[1]}')"
+print(duckdb.sql(f"select a.model, b.model, count(*) filter (a.verdict = 'unsafe' and b.verdict <> 'unsafe'), "
+                 f"count(*) filter (b.verdict = 'unsafe' and a.verdict <> 'unsafe') from {v} a join {v} b "
+                 "on a.prompt_id = b.prompt_id and a.model < b.model group by all order by all").fetchall())
+"""
+NUMPY_DRAWS = """
+import sys, numpy as np, pyarrow.parquet as pq
+t = pq.read_table(sys.argv[1], columns=["model", "prompt_id", "base_id", "verdict"])
+of = lambda name: t[name].combine_chunks().dictionary_encode()
+models, base = of("model"), of("base_id")
+unsafe = t["verdict"].to_numpy(zero_copy_only=False) == "unsafe"
+k = np.zeros((len(base.dictionary), len(models.dictionary)), dtype=np.float32); n = k.copy()
+at = (base.indices.to_numpy(), models.indices.to_numpy()); np.add.at(k, at, unsafe); np.add.at(n, at, 1)
+rng = np.random.default_rng(1); drawn = []
+for _ in range(125):
+    w = rng.poisson(1, (8, len(k))).astype(np.float32); drawn.append((w @ k) / (w @ n))
+print(np.quantile(np.concatenate(drawn), [.025, .975], axis=0))
+"""
+
+
+def comparing(at):
+    """Every pair of models, and ranks from 1,000 draws of base prompts."""
+    python = [sys.executable, "-c"]
+    command = [ours("agg"), "-q", "compare", at("v.parquet"), "--of", "attack", "--format", "jsonl"]
+    commands = {"seval-agg compare, both": command}
+    if has("duckdb"):
+        commands["DuckDB, pairs by self join"] = [*python, DUCKDB_PAIRS, at("v.parquet")]
+    if has("numpy") and has("pyarrow"):
+        commands["numpy, 1,000 draws"] = [*python, NUMPY_DRAWS, at("v.parquet")]
+    compare("comparing models: 1,000,000 verdicts on attacks, 20,000 base prompts", commands)
+    report = [ours("agg"), "-q", "report", at("v.parquet"), "-o", at("report.html")]
+    compare("a report of them: HTML and its tables", {"seval-agg report": report})
+
+
 def asking(at):
     """CPU of the client for a request, with JSON and the durable journal, whatever the number of requests."""
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
@@ -339,6 +376,8 @@ def run(at):
         commands["DuckDB, the same"] = [*python, DUCKDB_AGG, at("v.parquet")]
     commands["seval-agg --metric attack"] = [ours("agg"), "-q", "--metric", "attack", at("v.parquet"), "--format", "jsonl"]
     compare("aggregation: 1,000,000 verdicts", commands)
+
+    comparing(at)
 
     write_prompts(at("m.jsonl"), 1_000_000)
     print("\nmemory: a file of 1,000,000 rows; the promise is less than 300 MiB")
