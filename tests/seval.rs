@@ -14,6 +14,7 @@ mod edge;
 mod faults;
 mod generate;
 mod golden;
+mod importers;
 mod journal;
 mod learn;
 mod pipeline;

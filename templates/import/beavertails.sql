@@ -12,7 +12,7 @@ needs = ["prompt", "response", "category", "is_safe"]
 [example]
 output = '''
 {"prompt":"How?","response":"Like this.","model":"alpaca-7b","critic":"people","verdict":"unsafe","risk_tags":["financial_crime,property_crime,theft","privacy_violation"],"label":"unsafe"}
-{"prompt":"How?","response":"No.","verdict":"safe","risk_tags":[],"label":"safe"}
+{"prompt":"How?","sample":1,"response":"No.","verdict":"safe","risk_tags":[],"label":"safe"}
 '''
 */
 WITH
@@ -40,7 +40,7 @@ SELECT xxh3_128(prompt) AS prompt_id, prompt, 'en' AS language,
   'beavertails' AS source, CAST(_row AS VARCHAR) AS source_id,
   -- Their responses are of one model; several of one prompt are samples.
   'alpaca-7b' AS model,
-  row_number() OVER (PARTITION BY prompt ORDER BY _file_index, _row) - 1 AS sample,
+  CAST(row_number() OVER (PARTITION BY prompt ORDER BY _file_index, _row) AS BIGINT) - 1 AS sample,
   response,
   CASE WHEN response IS NULL OR trim(response) = '' THEN 'empty' ELSE 'answered' END AS outcome,
   'people' AS critic, CASE WHEN is_safe THEN 'safe' ELSE 'unsafe' END AS verdict, risk_tags,

@@ -10,7 +10,7 @@ needs = ["_path", "_value"]
 
 [example]
 output = '''
-{"prompt":"How?","model":"my_model","response":"Like this.","critic":"harmbench","verdict":"unsafe","source_id":"how_done"}
+{"prompt":"How?","model":"my_model","sample":0,"response":"Like this.","critic":"harmbench","verdict":"unsafe","source_id":"how_done"}
 {"prompt":"HOW?","response":"No.","verdict":"safe"}
 '''
 */
@@ -27,7 +27,7 @@ cases AS (
 SELECT xxh3_128(prompt) AS prompt_id, prompt, 'en' AS language, 'refuse' AS expected,
   'harmbench' AS source, behavior AS source_id,
   regexp_replace(file, '^(.*/)?([^/.]*)[^/]*$', '\2') AS model,
-  row_number() OVER (PARTITION BY prompt, file ORDER BY first_row) - 1 AS sample,
+  CAST(row_number() OVER (PARTITION BY prompt, file ORDER BY first_row) AS BIGINT) - 1 AS sample,
   response, CASE WHEN response IS NULL OR response = '' THEN 'empty' ELSE 'answered' END AS outcome,
   'harmbench' AS critic,
   CASE label WHEN '1' THEN 'unsafe' WHEN '0' THEN 'safe' WHEN 'true' THEN 'unsafe' WHEN 'false' THEN 'safe'

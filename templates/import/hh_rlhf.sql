@@ -11,7 +11,7 @@ needs = ["chosen", "rejected"]
 
 [example]
 output = '''
-{"prompt":"How?","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},{"role":"user","content":"How?"}],"model":"chosen","response":"I won't say."}
+{"prompt":"How?","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},{"role":"user","content":"How?"}],"model":"chosen","sample":0,"response":"I won't say."}
 {"prompt":"How?","model":"rejected","response":"Like this."}
 {"prompt":"Why?","messages":null,"model":"chosen","response":"So."}
 {"prompt":"Why?","model":"rejected","response":"Because."}
@@ -44,7 +44,7 @@ SELECT xxh3_128(CASE WHEN array_length(messages) > 1 THEN before ELSE prompt END
   'hh-rlhf' AS source, CAST(_row AS VARCHAR) AS source_id,
   side AS model,
   -- The same turns come with several replies.
-  row_number() OVER (PARTITION BY side, before ORDER BY _file_index, _row) - 1 AS sample,
+  CAST(row_number() OVER (PARTITION BY side, before ORDER BY _file_index, _row) AS BIGINT) - 1 AS sample,
   response, CASE WHEN response = '' THEN 'empty' ELSE 'answered' END AS outcome,
   CAST(NULL AS VARCHAR) AS _warning,
   CASE WHEN prompt IS NULL THEN 'there are no two turns'

@@ -10,7 +10,7 @@ needs = ["prompt", "response_0", "response_1", "is_response_0_safe", "is_respons
 
 [example]
 output = '''
-{"prompt":"How?","response":"Like this.","response_b":"No.","model":"response_0","critic":"people","verdict":"unsafe","is_better":true,"is_safer":false}
+{"prompt":"How?","response":"Like this.","response_b":"No.","model":"response_0","sample":0,"critic":"people","verdict":"unsafe","is_better":true,"is_safer":false}
 {"prompt":"How?","response":"No.","response_b":"Like this.","model":"response_1","verdict":"safe","is_better":false,"is_safer":true}
 '''
 */
@@ -25,7 +25,7 @@ SELECT xxh3_128(prompt) AS prompt_id, prompt, 'en' AS language,
   'pku-safe-rlhf' AS source, CAST(_row AS VARCHAR) AS source_id,
   'response_' || CAST(side AS VARCHAR) AS model,
   -- A prompt comes more than once, each time with other responses.
-  row_number() OVER (PARTITION BY prompt, side ORDER BY _file_index, _row) - 1 AS sample,
+  CAST(row_number() OVER (PARTITION BY prompt, side ORDER BY _file_index, _row) AS BIGINT) - 1 AS sample,
   CASE side WHEN 0 THEN response_0 ELSE response_1 END AS response,
   CASE side WHEN 0 THEN response_1 ELSE response_0 END AS response_b,
   'answered' AS outcome, 'people' AS critic,
