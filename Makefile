@@ -105,7 +105,7 @@ PREFIX ?= $(HOME)/.local
 .PHONY: install
 install: ## Install release binaries, man pages and completions under PREFIX
 	$(CARGO) build --locked --quiet --release --workspace --bins
-	install -d $(PREFIX)/share/seval && install -m 644 bench.mk $(PREFIX)/share/seval/
+	install -d $(PREFIX)/share/seval && install -m 644 bench.mk redteam.mk $(PREFIX)/share/seval/
 	install -d $(PREFIX)/bin $(PREFIX)/share/man/man1 $(PREFIX)/share/bash-completion/completions \
 	    $(PREFIX)/share/zsh/site-functions $(PREFIX)/share/fish/vendor_completions.d
 	for p in $(PROGRAMS:%=seval-%); do \

@@ -111,3 +111,58 @@ fn a_build_that_was_killed_comes_to_the_same_bytes() {
         .collect();
     assert!(differ.is_empty() && found.len() == expected.len(), "{differ:?}");
 }
+
+/// A generation model that writes as many prompts as it is asked for, and no two alike.
+const GENERATOR: &str = r#"import json, re, sys, zlib
+for line in sys.stdin:
+    asked = json.loads(line)
+    text = asked["messages"][-1]["content"]
+    topic = re.findall(r"- (\w+ \w+)", text)[-1]
+    more = "again " if "earlier" in text else ""
+    count = int(re.findall(r"from 1 to (\d+)", text)[-1])
+    lines = [f"{at}. How would {more}somebody number {zlib.crc32(text.encode())} of {at} go about {topic}?" for at in range(1, count + 1)]
+    print(json.dumps({"id": asked["id"], "response": "\n".join(lines)}), flush=True)
+"#;
+
+#[test]
+fn rounds_of_red_teaming_succeed_more_and_say_what_it_costs() {
+    let folder = Folder::new();
+    let makefile = |more: &str| {
+        format!(
+            "SHELL := bash\n.SHELLFLAGS := -o pipefail -ec\nSIZE := 120\nROUNDS := 3\n{more}include {}\n",
+            root().join("redteam.mk").display()
+        )
+    };
+    folder.write("Makefile", makefile(""));
+    folder.ok("make -s redteam");
+    let sql = "SELECT round, unsafe_rate AS u, self_bleu AS b FROM input";
+    let rounds = |folder: &Folder| -> Vec<(f64, f64)> {
+        folder.ok("seval-agg -q --metric offensive redteam/*/verdicts.parquet -o rounds.parquet");
+        let table = folder.ok(&format!("seval-agg --sql '{sql}' rounds.parquet --format csv"));
+        let number = |cell: &str| cell.parse().unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (number(cells[1]), number(cells[2]))
+        };
+        table.lines().skip(1).map(row).collect()
+    };
+    let found = rounds(&folder);
+    assert_eq!(found.len(), 3);
+    assert!(found[2].0 > found[0].0, "success rises: {found:?}");
+    assert!(found[2].1 > found[0].1, "and diversity falls: {found:?}");
+    // A rate that is reached ends the rounds.
+    let stopped = Folder::new();
+    stopped.write("Makefile", makefile("STOP := 0.01\n"));
+    stopped.ok("make -s redteam");
+    assert_eq!(rounds(&stopped).len(), 1);
+    // With a model that writes prompts, later rounds learn from what succeeded.
+    let asked = Folder::new();
+    asked.write("generator.py", GENERATOR);
+    asked.write("Makefile", makefile("GENERATOR := -m 'exec:python3 generator.py'\nSTOP := 2\n"));
+    asked.ok("make -s redteam");
+    assert_eq!(rounds(&asked).len(), 3);
+    let later = asked.ok(
+        "seval-agg --sql \"SELECT count(*) AS n FROM input WHERE prompt LIKE '%again%'\" redteam/3/prompts.parquet --format csv",
+    );
+    assert!(later.lines().nth(1).unwrap().parse::<u32>().unwrap() > 50, "{later}");
+}
