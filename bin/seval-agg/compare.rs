@@ -6,6 +6,7 @@ use seval_core::cli::{self, SharedFlags, count};
 use seval_core::compare::{self, Compared, Of, Options};
 use seval_core::input::{INPUT, NamedTable};
 use seval_core::{Result, Rows, output};
+use std::collections::BTreeSet;
 
 /// The column that names a file and its model, where files have names.
 const RUN: &str = "_run";
@@ -37,14 +38,11 @@ pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
 /// The comparison of the models in the files without a name, or of the named files.
 pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Compared> {
     let statement = match inputs.table(INPUT) {
-        Some(table) => format!("SELECT {} FROM {INPUT}", columns(table, &options.by)),
+        Some(table) => format!("SELECT {} FROM {INPUT}", columns(table, &["model", &options.by])),
         None => {
             let select = |table: &NamedTable| {
-                let (name, by) = (&table.name, &options.by);
-                format!(
-                    "SELECT {}, '{name}: ' || \"{by}\" AS {RUN} FROM \"{name}\"",
-                    columns(table, by)
-                )
+                let (name, by, columns) = (&table.name, &options.by, columns(table, &[]));
+                format!("SELECT {columns}, '{name}: ' || \"{by}\" AS {RUN} FROM \"{name}\"")
             };
             let all: Vec<String> = inputs.named().map(select).collect();
             options.by = RUN.to_owned();
@@ -55,12 +53,10 @@ pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Compared> {
 }
 
 /// Those of the columns that a table has; a column that must be there is missed by name later.
-fn columns(table: &NamedTable, by: &str) -> String {
-    let wanted = COLUMNS.iter().copied().chain([by]);
-    let there = wanted.filter(|name| table.schema.index_of(name).is_ok());
-    let mut names: Vec<String> = there.map(|name| format!("\"{name}\"")).collect();
-    names.dedup();
-    names.join(", ")
+fn columns(table: &NamedTable, more: &[&str]) -> String {
+    let wanted: BTreeSet<&str> = COLUMNS.iter().chain(more).copied().collect();
+    let there = wanted.into_iter().filter(|name| table.schema.index_of(name).is_ok());
+    there.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn say(compared: &Compared) {

@@ -1,7 +1,7 @@
 //! Models that were asked the same items, compared in pairs: what differs, how sure that is, and which ranks
 //! can be told apart.
 //!
-//! An item is a prompt and a sample. A pair is compared on the items for which both have a verdict; what was
+//! An item is a prompt and a sample, and the model where something else is compared: critics, say. A pair is compared on the items for which both have a verdict; what was
 //! not scored is counted. Items of one base prompt are a cluster: ten attacks on it are not ten
 //! independent answers. The order of rows does not matter.
 

@@ -18,6 +18,7 @@ pub struct Columns {
     sample: Option<usize>,
     critic: Option<usize>,
     critic_model: Option<usize>,
+    model: Option<usize>,
     attack: Option<usize>,
     expected: Option<usize>,
     of: Of,
@@ -27,7 +28,10 @@ pub struct Columns {
 impl Columns {
     /// Finds them in a schema.
     pub fn new(schema: &Schema, options: &Options) -> Result<Self> {
-        let there = |name: &str| schema.index_of(name).ok();
+        // What is compared does not part those who are compared, nor their items.
+        let by_critic = options.by == "critic";
+        let parts = |name: &str| name != options.by && !(by_critic && name == "critic_model");
+        let there = |name: &str| schema.index_of(name).ok().filter(|_| parts(name));
         Ok(Self {
             party: needed(schema, &options.by)?,
             prompt_id: needed(schema, "prompt_id")?,
@@ -36,6 +40,7 @@ impl Columns {
             sample: there("sample"),
             critic: there("critic"),
             critic_model: there("critic_model"),
+            model: there("model"),
             attack: there("attack"),
             expected: there("expected"),
             of: options.of,
@@ -65,6 +70,7 @@ impl Columns {
             sample: maybe(self.sample)?,
             critic: maybe(self.critic)?,
             critic_model: maybe(self.critic_model)?,
+            model: maybe(self.model)?,
             attack: maybe(self.attack)?,
             expected: maybe(self.expected)?,
             of: self.of,
@@ -82,6 +88,7 @@ pub struct Batch {
     sample: Option<StringArray>,
     critic: Option<StringArray>,
     critic_model: Option<StringArray>,
+    model: Option<StringArray>,
     attack: Option<StringArray>,
     expected: Option<StringArray>,
     of: Of,
@@ -132,13 +139,11 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// What an item is found by.
-fn key(prompt_id: &[u8], sample: Option<&[u8]>) -> u128 {
-    let key = xxh3_128(prompt_id);
-    match sample.filter(|sample| *sample != b"0") {
-        Some(sample) => key ^ xxh3_128(sample).rotate_left(64),
-        None => key,
-    }
+/// What an item is found by; the model is a part of it where something else is compared.
+fn key(prompt_id: &[u8], sample: Option<&[u8]>, model: Option<&[u8]>) -> u128 {
+    let sample = sample.filter(|sample| *sample != b"0");
+    let part = |part: Option<&[u8]>, turn: u32| part.map_or(0, |p| xxh3_128(p).rotate_left(turn));
+    xxh3_128(prompt_id) ^ part(sample, 64) ^ part(model, 32)
 }
 
 /// A model, under one critic.
@@ -223,7 +228,8 @@ impl Table {
     pub fn add(&mut self, batch: &Batch, before: u64) -> Result<()> {
         let verdicts = Texts::of(&batch.verdict);
         let ids = Texts::of(&batch.prompt_id);
-        let samples = batch.sample.as_ref().map(Texts::of);
+        let parts = [batch.sample.as_ref(), batch.model.as_ref()];
+        let parts = parts.map(|column| column.map(Texts::of));
         let named = [Some(&batch.party), batch.critic.as_ref(), batch.critic_model.as_ref()];
         let named = named.map(|column| column.map(Texts::of));
         let is_as =
@@ -235,8 +241,8 @@ impl Table {
                 None => self.party(batch.names(row)),
             };
             last = Some((row, place));
-            let sample = samples.as_ref().and_then(|samples| samples.get(row));
-            let key = key(ids.get(row).unwrap_or_default(), sample);
+            let [sample, model] = parts.each_ref().map(|part| part.as_ref()?.get(row));
+            let key = key(ids.get(row).unwrap_or_default(), sample, model);
             let item = match self.keys.get(self.parties[place].next) {
                 Some(next) if *next == key => self.parties[place].next,
                 _ => self.item(batch, row, key),

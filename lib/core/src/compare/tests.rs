@@ -129,3 +129,19 @@ fn base_prompts_and_attacks_are_told_apart() {
     };
     assert_eq!((of(Of::Base), of(Of::Attack), of(Of::All)), ((1, 0.0), (1, 1.0), (2, 0.5)));
 }
+
+#[test]
+fn critics_are_compared_on_the_responses_of_all_models() {
+    let by = |critic: &str, model: &str, verdict: &str| {
+        line(model, "p", "p", verdict).replace("\"c\"", &format!("\"{critic}\""))
+    };
+    let lines = [
+        by("c", "m", "safe"),
+        by("c", "n", "unsafe"),
+        by("d", "m", "unsafe"),
+        by("d", "n", "unsafe"),
+    ];
+    let found = compared(&lines, &Options { by: "critic".into(), ..options() });
+    assert_eq!((found.models, found.items), (2, 2));
+    assert_eq!((whole(&found.pairs, "both"), whole(&found.pairs, "only_b")), (vec![1], vec![1]));
+}
