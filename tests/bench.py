@@ -288,14 +288,14 @@ print(np.quantile(np.concatenate(drawn), [.025, .975], axis=0))
 def comparing(at):
     """Every pair of models, and ranks from 1,000 draws of base prompts."""
     python = [sys.executable, "-c"]
-    command = [ours("agg"), "-q", "compare", at("v.parquet"), "--of", "attack", "--format", "jsonl"]
+    command = [ours("agg"), "compare", "-q", at("v.parquet"), "--of", "attack", "--format", "jsonl"]
     commands = {"seval-agg compare, both": command}
     if has("duckdb"):
         commands["DuckDB, pairs by self join"] = [*python, DUCKDB_PAIRS, at("v.parquet")]
     if has("numpy") and has("pyarrow"):
         commands["numpy, 1,000 draws"] = [*python, NUMPY_DRAWS, at("v.parquet")]
     compare("comparing models: 1,000,000 verdicts on attacks, 20,000 base prompts", commands)
-    report = [ours("agg"), "-q", "report", at("v.parquet"), "-o", at("report.html")]
+    report = [ours("agg"), "report", "-q", at("v.parquet"), "-o", at("report.html")]
     compare("a report of them: HTML and its tables", {"seval-agg report": report})
 
 

@@ -7,6 +7,7 @@
 mod shown;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use crate::safe_text::SafeText;
 use crate::template::File;
@@ -18,7 +19,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps that a report may take: some thousand for each row that it shows.
 const FUEL: u64 = 200_000_000;
@@ -99,8 +100,9 @@ impl ReportTemplate {
         let markup = metadata.markup;
         environment.set_auto_escape_callback(move |_| match markup {
             Markup::Html => AutoEscape::Html,
+            // With a name of its own: what a macro has written is not escaped again.
             Markup::Markdown => AutoEscape::Custom("markdown".into()),
-            Markup::Text => AutoEscape::None,
+            Markup::Text => AutoEscape::Custom("text".into()),
         });
         shown::add(&mut environment, markup);
         // So that an error is reported at the file's own line.
@@ -156,15 +158,18 @@ fn failed(place: &str, error: &minijinja::Error) -> Error {
     Error::usage(format!("{place}{line}"), what)
 }
 
-/// The critics in the tables, in order of their names.
-fn critics(report: &Report) -> Vec<String> {
-    let mut names = std::collections::BTreeSet::new();
+/// The critics in the tables, in order of their names; none is one as well.
+fn critics(report: &Report) -> Vec<Option<String>> {
+    let mut names = BTreeSet::new();
     for batch in report.tables.values().flatten() {
-        let Some(column) = batch.column_by_name("critic").and_then(|c| c.as_string_opt::<i32>())
-        else {
-            continue;
-        };
-        names.extend(column.iter().map(|name| clean(name.unwrap_or_default())));
+        let Some(column) = batch.column_by_name("critic") else { continue };
+        match column.as_string_opt::<i32>() {
+            Some(column) => names.extend(column.iter().map(|name| name.map(clean))),
+            None if batch.num_rows() > 0 => {
+                names.insert(None);
+            }
+            None => {}
+        }
     }
     names.into_iter().collect()
 }
@@ -193,13 +198,17 @@ fn rows(table: &[RecordBatch]) -> Vec<Value> {
 }
 
 fn value(column: &ArrayRef, row: usize) -> Value {
-    if column.is_null(row) {
+    // A column of nulls alone has no list of them.
+    if column.is_null(row) || column.data_type() == &DataType::Null {
         return Value::from(());
     }
     match column.data_type() {
         DataType::Utf8 => Value::from(clean(column.as_string::<i32>().value(row))),
         DataType::Int64 => Value::from(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Float64 => Value::from(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Float64 => match column.as_primitive::<Float64Type>().value(row) {
+            number if number.is_finite() => Value::from(number),
+            _ => Value::from(()),
+        },
         DataType::Boolean => Value::from(column.as_boolean().value(row)),
         _ => {
             let cells = output::exact(&column.slice(row, 1)).unwrap_or_default();
