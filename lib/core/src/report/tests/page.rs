@@ -14,8 +14,8 @@ impl Page {
     /// element that is not closed.
     pub fn parse(page: &str) -> Self {
         let mut rest = page.strip_prefix("<!doctype html>").unwrap();
-        let (mut elements, mut open): (Vec<(String, Vec<(String, String)>)>, Vec<String>) =
-            (Vec::new(), Vec::new());
+        let mut elements: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        let mut open: Vec<String> = Vec::new();
         while let Some(at) = rest.find('<') {
             rest = &rest[at + 1..];
             let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '/')).unwrap();
