@@ -27,8 +27,8 @@ pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
     let compared = of_tables(&inputs, options)?;
     say(&compared);
     let mut rows = Rows::of(match flags.table {
-        ComparedTable::Pairs => compared.pairs,
-        ComparedTable::Ranks => compared.ranks,
+        ComparedTable::Pairs => compared.pairs()?,
+        ComparedTable::Ranks => compared.ranks()?,
     });
     rows.history.push(inputs.stage);
     let options = output::Options { all_rows: true, ..(&flags.output).into() };
@@ -49,7 +49,7 @@ pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Compared> {
             all.join(" UNION ALL BY NAME ")
         }
     };
-    compare::compare(inputs.sql(&statement)?, &options)
+    compare::compare(inputs.sql(&statement)?, options)
 }
 
 /// Those of the columns that a table has; a column that must be there is missed by name later.
@@ -63,9 +63,9 @@ fn say(compared: &Compared) {
     cli::note(format_args!(
         "{} rows in, {} compared: {} models under their critics, {} items, {} answers without a verdict",
         count(compared.read),
-        count(compared.compared),
-        count(compared.models as u64),
-        count(compared.items as u64),
-        count(compared.unscored),
+        count(compared.compared()),
+        count(compared.models() as u64),
+        count(compared.items() as u64),
+        count(compared.unscored()),
     ));
 }

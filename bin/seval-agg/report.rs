@@ -87,8 +87,8 @@ fn batches(
                 Options { of: Of::Base, by: "model".into(), draws: DRAWS, seed: flags.seed };
             return match compare::of_tables(inputs, options) {
                 Ok(compared) => {
-                    report.tables.insert("ranks".into(), vec![compared.ranks.clone()]);
-                    report.tables.insert("pairs".into(), vec![compared.pairs.clone()]);
+                    report.tables.insert("ranks".into(), vec![compared.ranks()?]);
+                    report.tables.insert("pairs".into(), vec![compared.pairs()?]);
                     Ok(report.tables.get(name).cloned().unwrap_or_default())
                 }
                 // Several answers to one prompt are a report all the same, but models are not compared.

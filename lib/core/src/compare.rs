@@ -39,47 +39,57 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// A comparison.
-#[derive(Clone, Debug)]
+/// Verdicts that can be compared.
 pub struct Compared {
-    /// A row for each critic and model: its rate of unsafe responses and its rank.
-    pub ranks: RecordBatch,
-    /// A row for each critic and pair of models.
-    pub pairs: RecordBatch,
+    table: Table,
+    options: Options,
     /// Rows that were read.
     pub read: u64,
-    /// Rows that are of the responses that were asked for.
-    pub compared: u64,
-    /// Those of them without a verdict.
-    pub unscored: u64,
-    /// Models, by critic.
-    pub models: usize,
-    /// Different items.
-    pub items: usize,
 }
 
-/// Compares the models of verdict rows; a model may have an item once.
-pub fn compare(rows: Rows, options: &Options) -> Result<Compared> {
+/// Reads the verdicts of models; a model may have an item once.
+pub fn compare(rows: Rows, options: Options) -> Result<Compared> {
     let mut table = Table::default();
     let mut read = 0;
-    let columns = items::Columns::new(&rows.schema, options)?;
+    let columns = items::Columns::new(&rows.schema, &options)?;
     for batch in rows.batches {
         let batch = batch?;
         table.add(&columns.of(&batch)?, read)?;
         read += batch.num_rows() as u64;
     }
-    let table = table.in_order();
-    let unscored = table.parties.iter().map(Party::unscored).sum();
-    let compared = table.parties.iter().map(Party::seen).sum();
-    Ok(Compared {
-        ranks: ranks::table(&table, options)?,
-        pairs: pairs::table(&table)?,
-        read,
-        compared,
-        unscored,
-        models: table.parties.len(),
-        items: table.clusters.len(),
-    })
+    Ok(Compared { table: table.in_order(), options, read })
+}
+
+impl Compared {
+    /// A row for each critic and model: its rate of unsafe responses and its rank.
+    pub fn ranks(&self) -> Result<RecordBatch> {
+        ranks::table(&self.table, &self.options)
+    }
+
+    /// A row for each critic and pair of models.
+    pub fn pairs(&self) -> Result<RecordBatch> {
+        pairs::table(&self.table)
+    }
+
+    /// Rows that are of the responses that were asked for.
+    pub fn compared(&self) -> u64 {
+        self.table.parties.iter().map(Party::seen).sum()
+    }
+
+    /// Those of them without a verdict.
+    pub fn unscored(&self) -> u64 {
+        self.table.parties.iter().map(Party::unscored).sum()
+    }
+
+    /// Models, by critic.
+    pub fn models(&self) -> usize {
+        self.table.parties.len()
+    }
+
+    /// Different items.
+    pub fn items(&self) -> usize {
+        self.table.clusters.len()
+    }
 }
 
 /// The schema's index of a column that must be there.

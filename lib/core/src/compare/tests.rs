@@ -8,7 +8,7 @@ fn options() -> Options {
 }
 
 fn compared(lines: &[String], options: &Options) -> Compared {
-    compare(crate::input::of_text(&lines.join("\n")).unwrap(), options).unwrap()
+    compare(crate::input::of_text(&lines.join("\n")).unwrap(), options.clone()).unwrap()
 }
 
 fn line(model: &str, prompt: &str, base: &str, verdict: &str) -> String {
@@ -75,7 +75,7 @@ fn by_hand(lines: &[String], a: &str, b: &str) -> ([i64; 4], f64, f64) {
 fn pairs_are_those_by_definition() {
     for seed in 0..20 {
         let lines = random_lines(seed, seed % 2 == 0);
-        let pairs = compared(&lines, &options()).pairs;
+        let pairs = compared(&lines, &options()).pairs().unwrap();
         assert_eq!(pairs.num_rows(), 3);
         for (row, (a, b)) in [("m", "n"), ("m", "o"), ("n", "o")].into_iter().enumerate() {
             let (counts, value, error) = by_hand(&lines, a, b);
@@ -94,7 +94,8 @@ fn the_order_of_rows_does_not_matter() {
     let mut back = lines.clone();
     back.reverse();
     let (one, other) = (compared(&lines, &options()), compared(&back, &options()));
-    assert_eq!((one.pairs, one.ranks), (other.pairs, other.ranks));
+    assert_eq!(one.pairs().unwrap(), other.pairs().unwrap());
+    assert_eq!(one.ranks().unwrap(), other.ranks().unwrap());
 }
 
 #[test]
@@ -102,18 +103,20 @@ fn what_is_not_scored_is_counted() {
     let lines = random_lines(4, false);
     let found = compared(&lines, &options());
     let unscored = lines.iter().filter(|line| line.contains("unscored")).count();
-    assert_eq!(found.unscored, unscored as u64);
-    assert_eq!(whole(&found.ranks, "unscored").iter().sum::<i64>(), unscored as i64);
-    let items: i64 = whole(&found.ranks, "items").iter().sum();
-    assert_eq!(items as u64 + found.unscored, lines.len() as u64);
-    assert_eq!((found.read, found.compared), (lines.len() as u64, lines.len() as u64));
+    let ranks = found.ranks().unwrap();
+    assert_eq!(found.unscored(), unscored as u64);
+    assert_eq!(whole(&ranks, "unscored").iter().sum::<i64>(), unscored as i64);
+    let items: i64 = whole(&ranks, "items").iter().sum();
+    assert_eq!(items as u64 + found.unscored(), lines.len() as u64);
+    assert_eq!((found.read, found.compared()), (lines.len() as u64, lines.len() as u64));
 }
 
 #[test]
 fn an_item_twice_is_refused() {
     let mut lines = vec![line("m", "p", "p", "safe"), line("n", "p", "p", "safe")];
     lines.push(line("m", "p", "p", "unsafe"));
-    let error = compare(crate::input::of_text(&lines.join("\n")).unwrap(), &options()).unwrap_err();
+    let error =
+        compare(crate::input::of_text(&lines.join("\n")).unwrap(), options()).err().unwrap();
     assert!(error.to_string().starts_with("row 3: model m: prompt p"), "{error}");
 }
 
@@ -125,7 +128,7 @@ fn base_prompts_and_attacks_are_told_apart() {
     let lines = [line("m", "p", "p", "safe"), attack("unsafe")];
     let of = |of: Of| {
         let found = compared(&lines, &Options { of, ..options() });
-        (found.compared, number(&found.ranks, "rate", 0))
+        (found.compared(), number(&found.ranks().unwrap(), "rate", 0))
     };
     assert_eq!((of(Of::Base), of(Of::Attack), of(Of::All)), ((1, 0.0), (1, 1.0), (2, 0.5)));
 }
@@ -142,6 +145,7 @@ fn critics_are_compared_on_the_responses_of_all_models() {
         by("d", "n", "unsafe"),
     ];
     let found = compared(&lines, &Options { by: "critic".into(), ..options() });
-    assert_eq!((found.models, found.items), (2, 2));
-    assert_eq!((whole(&found.pairs, "both"), whole(&found.pairs, "only_b")), (vec![1], vec![1]));
+    assert_eq!((found.models(), found.items()), (2, 2));
+    let pairs = found.pairs().unwrap();
+    assert_eq!((whole(&pairs, "both"), whole(&pairs, "only_b")), (vec![1], vec![1]));
 }
