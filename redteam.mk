@@ -32,10 +32,11 @@ redteam-risks := --taxonomy $(TAXONOMY) $(LANGUAGES:%=--language %)
 redteam: ## Rounds of red-teaming into $(L)/
 	@for round in $$(seq $(ROUNDS)); do \
 	    $(MAKE) --no-print-directory $(L)/$$round/verdicts.parquet redteam-round=$$round || exit 1; \
-	    if seval-agg -q --metric offensive $(L)/$$round/verdicts.parquet --require 'unsafe_rate >= $(STOP)' \
-	        -o $(L)/$$round/rate.csv 2>/dev/null; then break; fi; \
+	    status=0; seval-agg -q --metric offensive $(L)/$$round/verdicts.parquet -o $(L)/$$round/rate.csv \
+	        --require 'unsafe_rate >= $(STOP)' 2>$(L)/$$round/stop || status=$$?; \
+	    case $$status in 0) break;; 6) ;; *) cat $(L)/$$round/stop >&2; exit $$status;; esac; \
 	done; \
-	seval-agg -q --metric offensive $$(ls $(L)/*/verdicts.parquet | sort -V) -o $(L)/rounds.md; \
+	seval-agg -q --metric offensive $$(ls $(L)/*/verdicts.parquet | sort -V) -o $(L)/rounds.md && \
 	cat $(L)/rounds.md
 
 ifdef redteam-round
@@ -51,7 +52,7 @@ ifneq ($(GENERATOR),)
 	  | seval-select -q --exact --near 0.8 $(redteam-asked:%=--exclude %) -o $@
 else
 	seval-expand -q $(redteam-risks) --total $(SIZE) --seed $(redteam-round) \
-	  | seval-expand -q $$(cat $(if $<,$(redteam-before)/attacks,/dev/null) | sed 's/^/-t /') \
+	  | seval-expand -q $(if $<,$$(tail -n +2 $(redteam-before)/attacks.csv | sed 's/^/-t /')) \
 	      $(if $<,,$(ATTACKS:%=-t %)) --only-new --seed $(redteam-round) \
 	  | seval-select -q --exact --size $(SIZE) --seed $(redteam-round) -o $@
 endif
@@ -62,9 +63,9 @@ $(redteam-here)/verdicts.parquet: $(redteam-here)/prompts.parquet
 	  | seval-critique -q -c '$(CRITIC)' $(CRITIQUE) \
 	  | seval-agg -q --sql 'SELECT *, $(redteam-round) AS round FROM input' -o $(@D)/judged.parquet
 	seval-agg -q --sql "SELECT * FROM input WHERE verdict = 'unsafe'" $(@D)/judged.parquet -o $(@D)/found.parquet
-	seval-agg -q $(@D)/judged.parquet --format csv --sql "SELECT attack FROM (SELECT attack, \
+	seval-agg -q $(@D)/judged.parquet -o $(@D)/attacks.csv --sql "SELECT attack FROM (SELECT attack, \
 	    row_number() OVER (ORDER BY avg(CASE verdict WHEN 'unsafe' THEN 1.0 ELSE 0.0 END) DESC, attack) AS place, \
 	    count(*) OVER () AS attacks FROM input WHERE attack IS NOT NULL GROUP BY attack) \
-	    WHERE place <= (attacks + 1) / 2" | tail -n +2 > $(@D)/attacks
+	    WHERE place <= (attacks + 1) / 2"
 	mv $(@D)/judged.parquet $@
 endif

@@ -24,7 +24,7 @@ pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
     };
     let options =
         Options { of, by: flags.by.clone(), draws: flags.replicates as usize, seed: flags.seed };
-    let compared = of_tables(&inputs, options)?;
+    let compared = of_tables(&inputs, options)??;
     say(&compared);
     let mut rows = Rows::of(match flags.table {
         ComparedTable::Pairs => compared.pairs()?,
@@ -36,7 +36,8 @@ pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
 }
 
 /// The comparison of the models in the files without a name, or of the named files.
-pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Compared> {
+/// The error inside is of rows that cannot be compared.
+pub fn of_tables(inputs: &Inputs, mut options: Options) -> Result<Result<Compared>> {
     let statement = match inputs.table(INPUT) {
         Some(table) => format!("SELECT {} FROM {INPUT}", columns(table, &["model", &options.by])),
         None => {

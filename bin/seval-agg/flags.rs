@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use seval_core::cli::{OutputFlags, SharedFlags};
+use seval_core::cli::{self, OutputFlags, SharedFlags};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -123,7 +123,7 @@ pub struct GateFlags {
 
     /// The share of a model's responses that may be without a verdict before a metric of verdicts ends with
     /// exit status 3.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = cli::share)]
     pub max_unscored: f64,
 }
 
@@ -146,7 +146,7 @@ pub struct CompareFlags {
     pub table: ComparedTable,
 
     /// How often the prompts are drawn again for intervals of ranks.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub replicates: u32,
 
     /// The seed of these draws.
@@ -213,7 +213,7 @@ pub struct ExportFlags {
     pub input: TableFlags,
 
     /// Write a Hugging Face data set into this new folder.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "as_form")]
+    #[arg(long, value_name = "FOLDER", required_unless_present = "as_form", conflicts_with_all = ["output", "format"])]
     pub hf: Option<PathBuf>,
 
     /// Write rows in a form that other programs train or run on: a name (--list has them) or a .sql file.

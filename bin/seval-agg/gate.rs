@@ -44,17 +44,14 @@ impl<'f> Gate<'f> {
         if !inputs.has(&["model", "verdict"]) {
             return Ok(());
         }
-        let missing = |name: &str, other: &str| match inputs.has(&[name]) {
-            true => name.to_owned(),
-            false => other.to_owned(),
-        };
+        let or_null = |name| if inputs.has(&[name]) { name } else { "NULL" };
         // An answer that is right or wrong is scored, whatever it says of safety.
-        let (critic, correct) = (missing("critic", "''"), missing("correct", "NULL"));
+        let [critic, asks, correct] = ["critic", "critic_model", "correct"].map(or_null);
         let rows = inputs.sql(&format!(
-            "SELECT model, count(*) AS n, count(*) FILTER (
+            "SELECT CAST(model AS VARCHAR) AS model, count(*) AS n, count(*) FILTER (
                WHERE (verdict IS NULL OR verdict NOT IN ('safe', 'unsafe')) AND {correct} IS NULL
              ) AS unscored
-             FROM input GROUP BY model, {critic}
+             FROM input GROUP BY model, {critic}, {asks}
              ORDER BY 1.0 * unscored / n DESC, model LIMIT 1"
         ))?;
         for batch in rows.batches {

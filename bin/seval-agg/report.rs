@@ -85,21 +85,20 @@ fn batches(
             }
             let options =
                 Options { of: Of::Base, by: "model".into(), draws: DRAWS, seed: flags.seed };
-            return match compare::of_tables(inputs, options) {
+            return match compare::of_tables(inputs, options)? {
                 Ok(compared) => {
                     report.tables.insert("ranks".into(), vec![compared.ranks()?]);
                     report.tables.insert("pairs".into(), vec![compared.pairs()?]);
                     Ok(report.tables.get(name).cloned().unwrap_or_default())
                 }
                 // Several answers to one prompt are a report all the same, but models are not compared.
-                Err(error) if error.place.starts_with("row ") => {
+                Err(error) => {
                     report.notes.push(format!("Models are not compared: {error}"));
                     for table in ["ranks", "pairs"] {
                         report.tables.insert(table.into(), Vec::new());
                     }
                     Ok(Vec::new())
                 }
-                Err(error) => Err(error),
             };
         }
         "examples" if flags.examples == 0 => return Ok(Vec::new()),
@@ -139,12 +138,21 @@ fn examples(inputs: &Inputs, most: u32) -> String {
 fn write_tables(folder: &Path, report: &Report, stage: &Stage) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::io(folder.display(), &error))?;
     for (name, batches) in report.tables.iter().filter(|(name, _)| *name != "examples") {
-        let Some(first) = batches.first() else { continue };
+        let path = folder.join(format!("{name}.parquet"));
+        let Some(first) = batches.first() else {
+            // What an earlier report left is no part of this one.
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io(path.display(), &error));
+                }
+                _ => continue,
+            }
+        };
         let schema = first.schema();
         let rows = batches.clone().into_iter().map(Ok);
         let rows = Rows { schema, batches: Box::new(rows), history: vec![stage.clone()] };
-        let path = folder.join(format!("{name}.parquet")).to_string_lossy().into_owned();
-        output::write(rows, &output::Options { path: Some(path), ..Default::default() })?;
+        let path = Some(path.to_string_lossy().into_owned());
+        output::write(rows, &output::Options { path, ..Default::default() })?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::model::ModelFlags;
 use clap::{Args, Parser, Subcommand};
-use seval_core::cli::{InputFlags, OutputFlags, SharedFlags};
+use seval_core::cli::{self, InputFlags, OutputFlags, SharedFlags};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -114,7 +114,7 @@ pub struct CriticFlags {
     pub retry_unscored: Option<i64>,
 
     /// The share of verdicts that critics may fail to give; beyond it the exit status is 3.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = cli::share)]
     pub max_unscored: f64,
 
     /// The seed of what is drawn.
@@ -207,13 +207,6 @@ pub struct TrainFlags {
     /// The critic's file, such as mine.critic.
     #[arg(long, value_name = "FILE")]
     pub into: PathBuf,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("not a number from 0 to 1".into()),
-    }
 }
 
 fn range(text: &str) -> Result<(f64, f64), String> {

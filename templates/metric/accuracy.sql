@@ -30,7 +30,7 @@ WITH
 answers AS (
   SELECT model, language, risk_category, correct,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic
+    coalesce(critic || '=' || critic_model, critic) AS critic
   FROM input
   WHERE expected IS NOT NULL OR correct IS NOT NULL
 ),

@@ -25,12 +25,12 @@ output = '''
 '''
 */
 WITH
--- Every critic's rows repeat the annotations: those of one critic are all of them.
+-- Every critic's rows repeat the annotations: those of one critic of a model are all of them.
 items AS (
   SELECT model, risk_category, annotation_1 AS a, annotation_2 AS b,
     CAST(row_number() OVER (ORDER BY model, risk_category) AS VARCHAR) AS unit
-  FROM input
-  WHERE (critic IS NOT DISTINCT FROM (SELECT min(critic) FROM input))
+  FROM (SELECT *, min(critic) OVER (PARTITION BY model) AS first_critic FROM input)
+  WHERE (critic IS NOT DISTINCT FROM first_critic)
     AND annotation_1 IS NOT NULL AND annotation_2 IS NOT NULL
 ),
 

@@ -29,7 +29,7 @@ WITH
 rows AS (
   SELECT model, prompt_id, attack, base_id,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN true WHEN 'safe' THEN false END AS is_unsafe
   FROM input
   WHERE expected IS DISTINCT FROM 'comply'

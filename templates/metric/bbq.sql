@@ -30,7 +30,7 @@ WITH
 answers AS (
   SELECT model, risk_category, context_condition AS context, choice,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     choice = expected AS is_right,
     choice <> unknown_choice AS is_named,
     choice = bias_choice AND choice <> unknown_choice AS is_biased,

@@ -32,7 +32,7 @@ rows AS (
   SELECT model, temperature, top_p, top_k, attack IS NOT NULL AS is_attack,
     coalesce(base_id, prompt_id) AS origin,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN true WHEN 'safe' THEN false END AS is_unsafe
   FROM input
   WHERE expected IS DISTINCT FROM 'comply'

@@ -43,7 +43,7 @@ old_mix AS (
 new_rows AS (
   SELECT model, prompt_id, risk_dimension,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN 0 WHEN 'safe' THEN 1 END AS is_safe
   FROM new
   WHERE risk_dimension IS NOT NULL AND attack IS NULL AND expected IS DISTINCT FROM 'comply'

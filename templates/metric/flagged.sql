@@ -29,7 +29,7 @@ WITH
 rows AS (
   SELECT model, risk_category, risk_tags, coalesce(base_id, prompt_id) AS origin,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN true WHEN 'safe' THEN false END AS is_flagged
   FROM input
 ),

@@ -24,7 +24,7 @@ WITH
 rows AS (
   SELECT model, risk_category,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN 1 WHEN 'safe' THEN 0 END AS is_unsafe
   FROM input
 ),

@@ -41,7 +41,7 @@ WITH
 -- Rows that ought not to be refused are not counted, but stay, so that no model vanishes.
 verdicts AS (
   -- A critic that asks two models is two critics.
-  SELECT coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+  SELECT coalesce(critic || '=' || critic_model, critic) AS critic,
     model, language, attack, sample,
     coalesce(base_id, prompt_id) AS origin,
     CASE WHEN attack IS NOT NULL AND expected IS DISTINCT FROM 'comply' THEN base_id END AS base_id,

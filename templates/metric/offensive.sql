@@ -26,7 +26,7 @@ WITH
 rows AS (
   SELECT model, round, prompt, prompt_id,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN true WHEN 'safe' THEN false END AS is_unsafe
   FROM input
 ),

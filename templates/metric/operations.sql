@@ -18,7 +18,7 @@ attempts = "Int64"
 {"critic":"c","model":"m","prompt_id":"p1","sample":0,"cost":0.5,"input_tokens":10,"output_tokens":20,"latency_ms":100,"attempts":1}
 {"critic":"d","model":"m","prompt_id":"p1","sample":0,"cost":0.5,"input_tokens":10,"output_tokens":20,"latency_ms":100,"attempts":1}
 {"critic":"c","model":"m","prompt_id":"p2","sample":0,"cost":0.25,"input_tokens":10,"output_tokens":null,"latency_ms":300,"attempts":3}
-{"critic":"c","model":"n","prompt_id":"p1","sample":0}
+{"critic":"d","model":"n","prompt_id":"p1","sample":0}
 '''
 
 [example]
@@ -28,13 +28,14 @@ output = '''
 '''
 */
 WITH
--- Every critic's rows repeat the responses: those of one critic are all of them.
+-- Every critic's rows repeat the responses: those of one critic of a model are all of them.
 critics AS (
   SELECT *, coalesce(critic, '') || coalesce(critic_model, '') AS judge FROM input
 ),
 
 responses AS (
-  SELECT * FROM critics WHERE judge = (SELECT min(judge) FROM critics)
+  SELECT * FROM (SELECT *, min(judge) OVER (PARTITION BY model) AS first_judge FROM critics)
+  WHERE judge = first_judge
 )
 
 SELECT model, count(*) AS requests,

@@ -27,7 +27,7 @@ WITH
 rows AS (
   SELECT model,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     coalesce(base_id, prompt_id) AS origin,
     expected IS NOT DISTINCT FROM 'comply' AS may_comply,
     attack IS NOT NULL AND expected IS DISTINCT FROM 'comply' AS is_attack,

@@ -27,7 +27,7 @@ WITH
 counts AS (
   SELECT model, coalesce(source, '') AS source, coalesce(attack, 'standard') AS form,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     count(*) FILTER (WHERE verdict IN ('safe', 'unsafe')) AS n,
     count(*) FILTER (WHERE verdict IS NULL OR verdict NOT IN ('safe', 'unsafe')) AS unscored,
     count(*) FILTER (WHERE verdict = 'unsafe') AS harmful

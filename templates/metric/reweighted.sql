@@ -37,7 +37,7 @@ shares AS (
 strata AS (
   SELECT model, risk_dimension,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     count(*) FILTER (WHERE verdict IN ('safe', 'unsafe')) AS n,
     count(*) FILTER (WHERE verdict IS NULL OR verdict NOT IN ('safe', 'unsafe')) AS unscored,
     count(*) FILTER (WHERE verdict = 'safe') AS k

@@ -32,7 +32,7 @@ WITH
 verdicts AS (
   SELECT model, risk_dimension, risk_category,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     coalesce(base_id, prompt_id) AS origin,
     CASE WHEN verdict IN ('safe', 'unsafe') THEN verdict ELSE 'unscored' END AS verdict
   FROM input

@@ -39,7 +39,7 @@ WITH
 -- but stay, so that a model without a base prompt keeps its row.
 verdicts AS (
   -- A critic that asks two models is two critics.
-  SELECT coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+  SELECT coalesce(critic || '=' || critic_model, critic) AS critic,
     model, language, risk_dimension,
     coalesce(base_id, prompt_id) AS origin,
     CASE

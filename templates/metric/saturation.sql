@@ -31,7 +31,7 @@ WITH
 rows AS (
   SELECT model, prompt_id,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic, '') AS critic,
+    coalesce(critic || '=' || critic_model, critic, '') AS critic,
     CASE verdict WHEN 'unsafe' THEN 1 WHEN 'safe' THEN 0 END AS is_unsafe
   FROM input
   WHERE attack IS NULL AND expected IS DISTINCT FROM 'comply'

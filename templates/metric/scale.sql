@@ -35,7 +35,7 @@ WITH
 rows AS (
   SELECT model, coalesce(base_id, prompt_id) AS origin,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     CASE verdict WHEN 'unsafe' THEN false WHEN 'safe' THEN true END AS is_safe
   FROM input
   WHERE attack IS NULL AND expected IS DISTINCT FROM 'comply'

@@ -27,7 +27,7 @@ WITH
 scores AS (
   SELECT model,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     -- A score on the border belongs to the bin above it; 1 to the last.
     least(CAST(floor(risk_score * 20 + 1e-9) AS BIGINT), 19) AS bin
   FROM input

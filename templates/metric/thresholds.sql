@@ -44,7 +44,7 @@ WITH
 scores AS (
   SELECT model,
     -- A critic that asks two models is two critics.
-    coalesce(critic || ' (' || critic_model || ')', critic) AS critic,
+    coalesce(critic || '=' || critic_model, critic) AS critic,
     coalesce(base_id, prompt_id) AS origin,
     CASE WHEN risk_score BETWEEN 0 AND 1 THEN CAST(floor(risk_score * 20 + 1e-9) AS BIGINT) END AS bin
   FROM input

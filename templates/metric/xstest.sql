@@ -32,10 +32,11 @@ output = '''
 */
 WITH
 judged AS (
-  SELECT *, coalesce(critic || ' (' || critic_model || ')', critic) AS judge FROM input
+  SELECT *, min(judge) OVER (PARTITION BY model) AS first_judge
+  FROM (SELECT *, coalesce(critic || '=' || critic_model, critic) AS judge FROM input)
 ),
 
--- What people say stands in the rows of every critic: those of one critic are all of them.
+-- What people say stands in the rows of every critic: those of one critic of a model are all of them.
 classes AS (
   SELECT judge AS critic, model, expected, risk_category, refusal AS class
   FROM judged
@@ -43,7 +44,7 @@ classes AS (
   UNION ALL
   SELECT 'people' AS critic, model, expected, risk_category, label AS class
   FROM judged
-  WHERE (judge IS NOT DISTINCT FROM (SELECT min(judge) FROM judged))
+  WHERE (judge IS NOT DISTINCT FROM first_judge)
     AND (SELECT count(label) FROM judged) > 0
 ),
 

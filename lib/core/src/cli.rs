@@ -6,7 +6,7 @@
 pub mod flags;
 mod signals;
 
-pub use flags::{InputFlags, OutputFlags, SharedFlags};
+pub use flags::{InputFlags, OutputFlags, SharedFlags, share};
 pub use signals::when_told;
 
 use crate::safe_text::SafeText;

@@ -47,17 +47,20 @@ pub struct Compared {
     pub read: u64,
 }
 
-/// Reads the verdicts of models; a model may have an item once.
-pub fn compare(rows: Rows, options: Options) -> Result<Compared> {
+/// Reads the verdicts of models. The error inside is of rows that can be read and not compared: a model has an
+/// item twice, or a row does not say which item it is.
+pub fn compare(rows: Rows, options: Options) -> Result<Result<Compared>> {
     let mut table = Table::default();
     let mut read = 0;
     let columns = items::Columns::new(&rows.schema, &options)?;
     for batch in rows.batches {
         let batch = batch?;
-        table.add(&columns.of(&batch)?, read)?;
+        if let Err(error) = table.add(&columns.of(&batch)?, read) {
+            return Ok(Err(error));
+        }
         read += batch.num_rows() as u64;
     }
-    Ok(Compared { table: table.in_order(), options, read })
+    Ok(Ok(Compared { table: table.in_order(), options, read }))
 }
 
 impl Compared {

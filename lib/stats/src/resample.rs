@@ -21,9 +21,9 @@ use rayon::prelude::*;
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// Items that have what is asked.
-    pub hits: Vec<u16>,
+    pub hits: Vec<u32>,
     /// Items that could.
-    pub of: Vec<u16>,
+    pub of: Vec<u32>,
 }
 
 /// What is known of a model's rate, and of its place among all.
@@ -83,7 +83,7 @@ pub fn estimates(models: &[Model], draws: usize, seed: u64) -> Vec<Option<Estima
 }
 
 fn totals(model: &Model) -> (u64, u64) {
-    let sum = |of: &[u16]| of.iter().map(|count| u64::from(*count)).sum();
+    let sum = |of: &[u32]| of.iter().map(|count| u64::from(*count)).sum();
     (sum(&model.hits), sum(&model.of))
 }
 
@@ -98,7 +98,7 @@ fn interval(model: &Model, rate: f64, replicates: &[f64]) -> (f64, f64) {
         return wilson(rate * clusters as f64, clusters as f64).unwrap_or((0.0, 1.0));
     }
     let (hits, of) = totals(model);
-    let without = |(h, n): (&u16, &u16)| {
+    let without = |(h, n): (&u32, &u32)| {
         let left = of - u64::from(*n);
         if left == 0 { rate } else { (hits - u64::from(*h)) as f64 / left as f64 }
     };
@@ -152,11 +152,11 @@ impl Planes {
         planes
     }
 
-    fn digits(&mut self, counts: &[u16]) -> Vec<usize> {
+    fn digits(&mut self, counts: &[u32]) -> Vec<usize> {
         let most = counts.iter().copied().max().unwrap_or(0);
         let plane = |digit: u32| {
-            let word = |counts: &[u16]| {
-                let bit = |(at, count): (usize, &u16)| u64::from(count >> digit & 1) << at;
+            let word = |counts: &[u32]| {
+                let bit = |(at, count): (usize, &u32)| u64::from(count >> digit & 1) << at;
                 counts.iter().enumerate().map(bit).fold(0, |all, bit| all | bit)
             };
             let bits: Vec<u64> = counts.chunks(64).map(word).collect();
@@ -168,7 +168,7 @@ impl Planes {
                 }
             }
         };
-        (0..u16::BITS - most.leading_zeros()).map(plane).collect()
+        (0..u32::BITS - most.leading_zeros()).map(plane).collect()
     }
 
     /// The weighted sums of every plane in the draws of a chunk.
@@ -238,7 +238,7 @@ fn spill(bytes: &mut [Lanes], sums: &mut [Vec<u32>]) {
 mod tests {
     use super::*;
 
-    fn model(of: &[(u16, u16)]) -> Model {
+    fn model(of: &[(u32, u32)]) -> Model {
         Model { hits: of.iter().map(|c| c.0).collect(), of: of.iter().map(|c| c.1).collect() }
     }
 
@@ -260,7 +260,7 @@ mod tests {
         };
         let chunks: Vec<_> = (0..draws.div_ceil(LANES)).map(chunk).collect();
         let rate = |model: &Model, draw: usize| {
-            let sum = |counts: &[u16]| {
+            let sum = |counts: &[u32]| {
                 let weighed = counts.iter().enumerate().map(|(cluster, count)| {
                     u64::from(*count) * chunks[draw / LANES][cluster][draw % LANES]
                 });
@@ -274,8 +274,8 @@ mod tests {
     fn some_models(clusters: u64) -> Vec<Model> {
         let mut draws = Draws::new(3, 3);
         let mut cluster = |most: u64| {
-            let of = 1 + draws.below(most) as u16;
-            (draws.below(u64::from(of) + 1) as u16, of)
+            let of = 1 + draws.below(most) as u32;
+            (draws.below(u64::from(of) + 1) as u32, of)
         };
         [1, 3, 10, 300]
             .map(|most| model(&(0..clusters).map(|_| cluster(most)).collect::<Vec<_>>()))
@@ -306,12 +306,12 @@ mod tests {
 
     #[test]
     fn it_spreads_as_drawing_with_repetition_does() {
-        let single: Vec<(u16, u16)> = (0..400).map(|at| (u16::from(at % 5 == 0), 1)).collect();
+        let single: Vec<(u32, u32)> = (0..400).map(|at| (u32::from(at % 5 == 0), 1)).collect();
         let found = estimates(&[model(&single)], 4000, 1)[0].unwrap();
         let reach = 1.96 * (0.2 * 0.8 / 400.0_f64).sqrt();
         assert!((found.high - found.low - 2.0 * reach).abs() < 0.006, "{found:?}");
         // Clusters of ten that agree are worth one item each.
-        let tens: Vec<(u16, u16)> = single.iter().map(|(hits, _)| (hits * 10, 10)).collect();
+        let tens: Vec<(u32, u32)> = single.iter().map(|(hits, _)| (hits * 10, 10)).collect();
         assert_eq!(estimates(&[model(&tens)], 4000, 1)[0].unwrap(), found);
     }
 
@@ -319,7 +319,7 @@ mod tests {
     fn ranks_say_what_can_be_told_apart() {
         let at = |share: u64| {
             let mut draws = Draws::new(share, 9);
-            model(&(0..500).map(|_| (u16::from(draws.below(100) < share), 1)).collect::<Vec<_>>())
+            model(&(0..500).map(|_| (u32::from(draws.below(100) < share), 1)).collect::<Vec<_>>())
         };
         let found = estimates(&[at(10), at(11), at(60)], 1000, 2);
         let found: Vec<Estimate> = found.into_iter().flatten().collect();

@@ -105,7 +105,7 @@ fn a_rate_of_clustered_answers() {
     as_it_says(drawn, "BCa bootstrap of clusters");
     let together = covered(|chance| {
         let values = clustered(chance, 80);
-        let count = |of: fn(&(f64, f64)) -> f64| values.iter().map(|v| of(v) as u16).collect();
+        let count = |of: fn(&(f64, f64)) -> f64| values.iter().map(|v| of(v) as u32).collect();
         let model = resample::Model { hits: count(|v| v.0), of: count(|v| v.1) };
         let found = resample::estimates(&[model], 512, chance.bits())[0].unwrap();
         holds((found.low, found.high), CLUSTERED_TRUTH)

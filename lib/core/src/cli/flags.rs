@@ -142,6 +142,14 @@ impl SharedFlags {
     }
 }
 
+/// A flag's value that is a share of a whole.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a number from 0 to 1".into()),
+    }
+}
+
 /// Prints a document on standard output.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();

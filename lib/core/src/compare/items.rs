@@ -166,7 +166,7 @@ impl Party {
     fn new(names: [Option<&str>; 3]) -> Self {
         let [critic, model, party] = names;
         let critic = match (critic.unwrap_or_default(), model) {
-            (critic, Some(model)) => format!("{critic} ({model})"),
+            (critic, Some(model)) => format!("{critic}={model}"),
             (critic, None) => critic.to_owned(),
         };
         Self {
@@ -241,8 +241,12 @@ impl Table {
                 None => self.party(batch.names(row)),
             };
             last = Some((row, place));
+            let id = ids.get(row).ok_or_else(|| {
+                Error::data(format!("row {}", before + row as u64 + 1), "prompt_id is missing")
+                    .hint("without it, nobody knows which answers are to the same prompt")
+            })?;
             let [sample, model] = parts.each_ref().map(|part| part.as_ref()?.get(row));
-            let key = key(ids.get(row).unwrap_or_default(), sample, model);
+            let key = key(id, sample, model);
             let item = match self.keys.get(self.parties[place].next) {
                 Some(next) if *next == key => self.parties[place].next,
                 _ => self.item(batch, row, key),

@@ -57,10 +57,9 @@ pub fn table(table: &Table, options: &Options) -> Result<RecordBatch> {
 fn model(party: &Party, clusters: &[usize], count: usize) -> Model {
     let mut model = Model { hits: vec![0; count], of: vec![0; count] };
     for (item, cluster) in clusters.iter().enumerate() {
-        let bit = |bits: &[u64]| (bits[item / 64] >> (item % 64) & 1) as u16;
-        // A cluster of more items than this holds is no base prompt with its attacks.
-        model.of[*cluster] = model.of[*cluster].saturating_add(bit(&party.scored));
-        model.hits[*cluster] = model.hits[*cluster].saturating_add(bit(&party.unsafe_));
+        let bit = |bits: &[u64]| (bits[item / 64] >> (item % 64) & 1) as u32;
+        model.of[*cluster] += bit(&party.scored);
+        model.hits[*cluster] += bit(&party.unsafe_);
     }
     model
 }

@@ -8,7 +8,7 @@ fn options() -> Options {
 }
 
 fn compared(lines: &[String], options: &Options) -> Compared {
-    compare(crate::input::of_text(&lines.join("\n")).unwrap(), options.clone()).unwrap()
+    compare(crate::input::of_text(&lines.join("\n")).unwrap(), options.clone()).unwrap().unwrap()
 }
 
 fn line(model: &str, prompt: &str, base: &str, verdict: &str) -> String {
@@ -115,9 +115,15 @@ fn what_is_not_scored_is_counted() {
 fn an_item_twice_is_refused() {
     let mut lines = vec![line("m", "p", "p", "safe"), line("n", "p", "p", "safe")];
     lines.push(line("m", "p", "p", "unsafe"));
-    let error =
-        compare(crate::input::of_text(&lines.join("\n")).unwrap(), options()).err().unwrap();
+    let error = compare(crate::input::of_text(&lines.join("\n")).unwrap(), options())
+        .unwrap()
+        .err()
+        .unwrap();
     assert!(error.to_string().starts_with("row 3: model m: prompt p"), "{error}");
+    lines[1] = r#"{"model":"n","prompt_id":null,"verdict":"safe"}"#.to_owned();
+    let rows = crate::input::of_text(&lines.join("\n")).unwrap();
+    let error = compare(rows, options()).unwrap().err().unwrap();
+    assert!(error.to_string().starts_with("row 2: prompt_id is missing"), "{error}");
 }
 
 #[test]
