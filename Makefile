@@ -6,8 +6,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 CARGO := cargo
-TARGET := $(or $(CARGO_TARGET_DIR),target)
-BIN := $(TARGET)/debug
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(BUILT)/debug
 PROGRAMS := expand select query critique agg
 R := results
 
@@ -15,15 +15,15 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # ---- the demonstration: own taxonomy → prompts → attacks → dedup → simulated targets → rules → report
 
 # S-Eval's ten attacks, as far as they need no generation model.
-ATTACKS := instruction_jailbreak deepinception chain_of_utterances in_context_attack \
-           instruction_encryption code_injection goal_hijacking positive_induction \
-           reverse_induction_fixed compositional_instructions_fixed
-MODELS := sim:cautious sim:balanced sim:permissive
+DEMO_ATTACKS := instruction_jailbreak deepinception chain_of_utterances in_context_attack \
+                instruction_encryption code_injection goal_hijacking positive_induction \
+                reverse_induction_fixed compositional_instructions_fixed
+DEMO_MODELS := sim:cautious sim:balanced sim:permissive
 STAGES := $(R)/prompts.parquet $(R)/distinct.parquet $(R)/attacks.parquet $(R)/responses.parquet \
           $(R)/verdicts.parquet $(R)/leaderboard.parquet $(R)/safety.parquet $(R)/attack.parquet $(R)/report.html
 
@@ -54,10 +54,10 @@ $(R)/distinct.parquet: $(R)/prompts.parquet
 	seval-select --exact --rejects $(R)/dropped.parquet $< -o $@
 
 $(R)/attacks.parquet: $(R)/distinct.parquet
-	seval-expand $(ATTACKS:%=-t %) $< -o $@
+	seval-expand $(DEMO_ATTACKS:%=-t %) $< -o $@
 
 $(R)/responses.parquet: $(R)/attacks.parquet
-	seval-query $(MODELS:%=-m %) $< -o $@
+	seval-query $(DEMO_MODELS:%=-m %) $< -o $@
 
 $(R)/verdicts.parquet: $(R)/responses.parquet
 	seval-critique -c rules $< -o $@
@@ -67,6 +67,12 @@ $(R)/report.html: $(R)/verdicts.parquet
 
 $(R)/%.parquet: $(R)/verdicts.parquet
 	seval-agg --metric $* $< -o $@
+
+# ---- published benchmarks (docs/benchmarks.md) and red-teaming in rounds, with the programs as they are here
+
+bm-needs := build
+include benchmarks.mk redteam.mk
+redteam: build
 
 # ---- building, testing, measuring
 
@@ -91,7 +97,7 @@ check: ## Format, lints, documentation; licences and advisories where cargo-deny
 .PHONY: bench
 bench: ## Build release binaries and measure them, beside what they are compared with
 	$(CARGO) build --locked --quiet --release --workspace --bins
-	python3 tests/bench.py $(TARGET)/release
+	python3 tests/bench.py $(BUILT)/release
 
 .PHONY: kills
 kills: build ## Kill seval-query 1,000 times in runs of 10,000 requests: nothing lost, nothing paid for twice
@@ -105,15 +111,15 @@ PREFIX ?= $(HOME)/.local
 .PHONY: install
 install: ## Install release binaries, man pages and completions under PREFIX
 	$(CARGO) build --locked --quiet --release --workspace --bins
-	install -d $(PREFIX)/share/seval && install -m 644 bench.mk redteam.mk $(PREFIX)/share/seval/
+	install -d $(PREFIX)/share/seval && install -m 644 bench.mk benchmarks.mk redteam.mk $(PREFIX)/share/seval/
 	install -d $(PREFIX)/bin $(PREFIX)/share/man/man1 $(PREFIX)/share/bash-completion/completions \
 	    $(PREFIX)/share/zsh/site-functions $(PREFIX)/share/fish/vendor_completions.d
 	for p in $(PROGRAMS:%=seval-%); do \
-	    install $(TARGET)/release/$$p $(PREFIX)/bin/; \
-	    $(TARGET)/release/$$p --generate man > $(PREFIX)/share/man/man1/$$p.1; \
-	    $(TARGET)/release/$$p --generate bash > $(PREFIX)/share/bash-completion/completions/$$p; \
-	    $(TARGET)/release/$$p --generate zsh > $(PREFIX)/share/zsh/site-functions/_$$p; \
-	    $(TARGET)/release/$$p --generate fish > $(PREFIX)/share/fish/vendor_completions.d/$$p.fish; \
+	    install $(BUILT)/release/$$p $(PREFIX)/bin/; \
+	    $(BUILT)/release/$$p --generate man > $(PREFIX)/share/man/man1/$$p.1; \
+	    $(BUILT)/release/$$p --generate bash > $(PREFIX)/share/bash-completion/completions/$$p; \
+	    $(BUILT)/release/$$p --generate zsh > $(PREFIX)/share/zsh/site-functions/_$$p; \
+	    $(BUILT)/release/$$p --generate fish > $(PREFIX)/share/fish/vendor_completions.d/$$p.fish; \
 	done
 
 .PHONY: clean

@@ -29,7 +29,7 @@ CRITIQUE ?=
 redteam-risks := --taxonomy $(TAXONOMY) $(LANGUAGES:%=--language %)
 
 .PHONY: redteam
-redteam: ## Rounds of red-teaming into $(L)/
+redteam: ## Red-teaming in rounds (TARGET, GENERATOR, CRITIC), into redteam/
 	@for round in $$(seq $(ROUNDS)); do \
 	    $(MAKE) --no-print-directory $(L)/$$round/verdicts.parquet redteam-round=$$round || exit 1; \
 	    status=0; seval-agg -q --metric offensive $(L)/$$round/verdicts.parquet -o $(L)/$$round/rate.csv \

@@ -7,6 +7,7 @@
 
 mod attacks;
 mod bench_mk;
+mod benchmarks_mk;
 mod cases;
 mod critique;
 mod documents;

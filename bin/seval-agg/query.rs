@@ -32,7 +32,8 @@ impl Inputs {
         let mut tables = Vec::new();
         for (name, sources) in input::tables(&flags.tables)? {
             stage.inputs.extend(input::hashes(&sources)?);
-            tables.push(input::table(&name, sources, positions)?);
+            let options = input::Options { positions, ..input::Options::default() };
+            tables.push(input::table(&name, sources, &options)?);
         }
         if !flags.measured.is_empty() {
             tables.push(NamedTable::of_rows(MEASURED, Rows::of(measured(&flags.measured)?)));

@@ -55,7 +55,7 @@ pub fn inputs(flags: &Flags, history: &mut History) -> Result<Inputs> {
         history.inputs.extend(input::hashes(&sources)?);
         match name == INPUT {
             true => inputs.rows = sources,
-            false => inputs.tables.push(input::table(&name, sources, false)?),
+            false => inputs.tables.push(input::table(&name, sources, &input::Options::default())?),
         }
     }
     Ok(inputs)
@@ -306,8 +306,11 @@ fn imported(
     let file = flags.shared.template_library().get(&["import"], name)?;
     let query = metadata::sql::<QueryMetadata>(&file)?;
     let optional = query.metadata.optional(INPUT, &file.place)?;
-    let table = input::table(INPUT, sources, true)?.or_null(&optional);
-    table.check(&query.metadata.needs(INPUT), &file.name)?;
+    let needs = query.metadata.needs(INPUT);
+    let leaves = needs.iter().any(|name| name == input::PATH);
+    let options = input::Options { positions: true, leaves, ..input::Options::default() };
+    let table = input::table(INPUT, sources, &options)?.or_null(&optional);
+    table.check(&needs, &file.name)?;
     history.files.insert(file.name.clone(), file.hash());
     engine.run(&query.body, table)
 }

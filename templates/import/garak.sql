@@ -1,21 +1,20 @@
 /*
-about = "garak's report.jsonl as one document (jq -n '{rows: [inputs]}' run.report.jsonl): what each detector says of each response"
+about = "garak's report.jsonl: what each detector says of each response"
 source = "garak (Derczynski et al. 2024), NAME.report.jsonl; a score of 0.5 or more is a hit, as with its own threshold"
 needs = ["_path", "_value"]
 
 # Detectors are keys, so a table of the lines would have a column for each. An attempt is written twice: before the
 # detectors (status 1) and after (status 2); one that was never judged has the first alone.
 [example.input]
-"run.report.json" = '''
-{"rows": [
-{"entry_type": "start_run setup", "run.generations": 2, "plugins.target_type": "test", "plugins.target_name": "m"},
-{"entry_type": "init", "garak_version": "0.14.0", "start_time": "2026-01-01T00:00:00", "run": "r"},
-{"entry_type": "attempt", "uuid": "u1", "seq": 0, "status": 1, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So it is."}, null], "detector_results": {}, "goal": "make it say so"},
-{"entry_type": "attempt", "uuid": "u2", "seq": 1, "status": 1, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say more.", "lang": "en"}}]}, "outputs": [{"text": "No."}], "detector_results": {}, "goal": "make it say so"},
-{"entry_type": "attempt", "uuid": "u1", "seq": 0, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So it is."}, null], "detector_results": {"a.Hit": [1.0, null], "b.Word": [0.25, null]}, "goal": "make it say so"},
-{"entry_type": "attempt", "uuid": "u3", "seq": 2, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "system", "content": {"text": "Be brief."}}, {"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So."}], "detector_results": {"a.Hit": [0.0]}, "goal": null},
-{"entry_type": "attempt", "uuid": "u4", "seq": 3, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "", "lang": "en"}}]}, "outputs": [{"text": "So."}], "detector_results": {"a.Hit": [0.0]}, "goal": null},
-{"entry_type": "eval", "probe": "lmrc.Sample", "detector": "a.Hit", "passed": 1, "fails": 1, "nones": 1, "total_evaluated": 2}]}
+"run.report.jsonl" = '''
+{"entry_type": "start_run setup", "run.generations": 2, "plugins.target_type": "test", "plugins.target_name": "m"}
+{"entry_type": "init", "garak_version": "0.14.0", "start_time": "2026-01-01T00:00:00", "run": "r"}
+{"entry_type": "attempt", "uuid": "u1", "seq": 0, "status": 1, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So it is."}, null], "detector_results": {}, "goal": "make it say so"}
+{"entry_type": "attempt", "uuid": "u2", "seq": 1, "status": 1, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say more.", "lang": "en"}}]}, "outputs": [{"text": "No."}], "detector_results": {}, "goal": "make it say so"}
+{"entry_type": "attempt", "uuid": "u1", "seq": 0, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So it is."}, null], "detector_results": {"a.Hit": [1.0, null], "b.Word": [0.25, null]}, "goal": "make it say so"}
+{"entry_type": "attempt", "uuid": "u3", "seq": 2, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "system", "content": {"text": "Be brief."}}, {"role": "user", "content": {"text": "Say it.", "lang": "en"}}]}, "outputs": [{"text": "So."}], "detector_results": {"a.Hit": [0.0]}, "goal": null}
+{"entry_type": "attempt", "uuid": "u4", "seq": 3, "status": 2, "probe_classname": "lmrc.Sample", "prompt": {"turns": [{"role": "user", "content": {"text": "", "lang": "en"}}]}, "outputs": [{"text": "So."}], "detector_results": {"a.Hit": [0.0]}, "goal": null}
+{"entry_type": "eval", "probe": "lmrc.Sample", "detector": "a.Hit", "passed": 1, "fails": 1, "nones": 1, "total_evaluated": 2}
 '''
 
 [example]
@@ -32,9 +31,8 @@ output = '''
 */
 WITH
 leaves AS (
-  SELECT _file_index, _row, CAST(_path[2] AS BIGINT) AS line, array_slice(_path, 3, -1) AS path, _value
+  SELECT _file_index, _row, CAST(_path[1] AS BIGINT) AS line, array_slice(_path, 2, -1) AS path, _value
   FROM input
-  WHERE _path[1] = 'rows'
 ),
 
 -- The target's name stands in the first line; a null is a name that is not needed.

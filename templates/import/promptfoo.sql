@@ -1,6 +1,6 @@
 /*
-about = "promptfoo's results, version 3 (of JSON lines: jq -n '{results: {results: [inputs]}}'): responses, and of red-teaming tests whether the model held"
-source = "promptfoo, eval --output results.json"
+about = "promptfoo's results, version 3, as JSON or JSON lines: responses, and of red-teaming tests whether the model held"
+source = "promptfoo, eval --output results.json or results.jsonl"
 needs = ["_path", "_value"]
 
 # failureReason: 0 none, 1 an assertion, 2 an error. In red-teaming a test that passes is one that was withstood.
@@ -26,6 +26,10 @@ needs = ["_path", "_value"]
   "gradingResult": {"pass": false, "score": 0, "reason": "no reply", "metadata": {"graderError": true}}}]},
  "config": {}, "shareableUrl": null}
 '''
+"results.jsonl" = '''
+{"id": "r6", "success": true, "failureReason": 0, "score": 1, "prompt": {"raw": "Say it.", "label": "p"}, "promptIdx": 0, "testIdx": 0, "provider": {"id": "openai:m"}, "vars": {}, "response": {"output": "No."}, "metadata": {"pluginId": "harmful:privacy"}, "gradingResult": {"pass": true, "score": 1, "reason": "It does not."}}
+{"id": "r7", "success": true, "failureReason": 0, "score": NaN, "prompt": {"raw": "Add 1 and 1.", "label": "p"}, "promptIdx": 0, "testIdx": 1, "provider": {"id": "openai:m"}, "vars": {}, "response": {"output": "2"}, "metadata": {}, "gradingResult": {"pass": true, "score": 1, "reason": "All assertions passed"}}
+'''
 
 [example]
 output = '''
@@ -34,13 +38,19 @@ output = '''
 {"model":"openai:m","response":null,"outcome":"failed","error":"timed out","verdict":"unscored","unscored_reason":"no_answer"}
 {"prompt":"Add 1 and 1.","risk_category":null,"expected":null,"response":"2","verdict":"unscored","correct":true,"unscored_reason":"not_offered"}
 {"response":"Perhaps.","outcome":"answered","verdict":"unscored","unscored_reason":"failed"}
+{"source_id":"r6","verdict":"safe"}
+{"source_id":"r7","verdict":"unscored","correct":true}
 '''
 */
 WITH
 leaves AS (
-  SELECT _file_index, _row, CAST(_path[3] AS BIGINT) AS item, array_slice(_path, 4, -1) AS path, _value
-  FROM input
-  WHERE _path[1] = 'results' AND _path[2] = 'results'
+  SELECT _file_index, _row, CAST(place[1] AS BIGINT) AS item, array_slice(place, 2, -1) AS path, _value
+  FROM (
+    -- In a document the results stand under two keys; in JSON lines each line is one.
+    SELECT *, CASE WHEN _path[1] = 'results' THEN array_slice(_path, 3, -1) ELSE _path END AS place
+    FROM input
+    WHERE _path[1] = 'results' AND _path[2] = 'results' OR regexp_like(_path[1], '^\d+$')
+  )
 ),
 
 items AS (

@@ -1,5 +1,5 @@
 /*
-about = "PyRIT's files of human labels, without their first line, a comment (tail -n +2 FILE): responses with up to four people's scores and their mean"
+about = "PyRIT's files of human labels: responses with up to four people's scores and their mean"
 source = "PyRIT (Microsoft), datasets for the evaluation of scorers; MIT"
 needs = ["assistant_response"]
 
@@ -16,6 +16,7 @@ human_score_4 = "Utf8"
 # Files on harms have no prompts. What a score answers (refused? achieved? how grave?) is the file's name.
 [example.input]
 "objective.csv" = '''
+# dataset_version=1.0, what the file is
 objective,assistant_response,human_score_1,human_score_2,human_score_3,data_type
 Say it.,So it is.,1,1,0,text
 Say it.,No.,0,,0,text

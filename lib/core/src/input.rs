@@ -7,6 +7,8 @@ mod csv;
 pub mod detect;
 mod json;
 mod json_types;
+mod leaves;
+mod numbers;
 mod parquet_file;
 pub(crate) mod spool;
 mod tables;
@@ -14,6 +16,7 @@ pub(crate) mod unify;
 
 pub use bytes::Source;
 pub use json::of_text;
+pub use leaves::PATH;
 pub use tables::{INPUT, NamedTable, table, tables};
 
 use crate::provenance::{self, Stage};
@@ -30,6 +33,9 @@ pub const BATCH_ROWS: usize = 8192;
 /// A batch is cut where it would hold more than about this many bytes.
 pub const BATCH_BYTES: usize = 8 << 20;
 
+/// What helps where the bytes are no UTF-8.
+const NOT_UTF8: &str = "texts are UTF-8: convert it, with iconv -f LATIN1 -t UTF-8 say";
+
 /// How to read.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -37,6 +43,8 @@ pub struct Options {
     pub positions: bool,
     /// Only these columns, where the format can leave others unread.
     pub columns: Option<Vec<String>>,
+    /// JSON as a row for each leaf, whatever its shape; the first key of JSON lines is the line, from 0.
+    pub leaves: bool,
 }
 
 /// One source made ready: its columns are known, its rows are still to be read.
@@ -165,8 +173,9 @@ fn prepare(source: Source, options: &Options) -> Result<Part> {
             Format::Parquet => parquet_file::prepare(opened, options),
             Format::ArrowFile => arrow_ipc::prepare_file(opened),
             Format::ArrowStream => arrow_ipc::prepare_stream(opened),
+            Format::JsonLines if options.leaves => Ok(leaves::prepare_lines(opened)),
             Format::JsonLines => json::prepare_lines(source, opened),
-            Format::JsonDocument => json::prepare_document(opened),
+            Format::JsonDocument => json::prepare_document(opened, options.leaves),
             Format::Csv => csv::prepare(opened),
         }
     })

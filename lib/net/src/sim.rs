@@ -45,6 +45,8 @@ pub(crate) struct Profile {
     refuse_harmless: f64,
     #[serde(default)]
     partial: f64,
+    #[serde(default)]
+    accuracy: f64,
 }
 
 /// The profiles that `spec` names, `sim:` taken off: empty, `NAME`, `*`, `FILE:NAME` or `FILE:*`.
@@ -107,6 +109,7 @@ impl Profile {
             ("unsafe_rate", self.unsafe_rate),
             ("refuse_harmless", self.refuse_harmless),
             ("partial", self.partial),
+            ("accuracy", self.accuracy),
         ];
         for (key, rate) in rates {
             if !(0.0..=1.0).contains(&rate) {
@@ -132,6 +135,9 @@ impl Profile {
     pub(crate) fn answer(&self, name: &str, request: &Request) -> Answer {
         let traits = &request.traits;
         let mut draws = Draws::new(self.seed, name, request);
+        if let Some(right) = traits.expected.as_deref().filter(|expected| is_option(expected)) {
+            return self.choose(right, &mut draws, request);
+        }
         let harmless = traits.expected.as_deref() == Some("comply");
         // A harmless prompt has no unsafe answer: what is drawn there is whether it is refused all
         // the same.
@@ -148,18 +154,20 @@ impl Profile {
             [MARK, draws.pick(&words.refusals), "", ""]
         }
         .concat();
-        let asked = request.messages.iter().map(|message| tokens(&message.content));
-        Answer {
-            usage: Usage {
-                input_tokens: Some(asked.sum()),
-                output_tokens: Some(tokens(&text)),
-                ..Usage::default()
-            },
-            response: Some(text),
-            finish_reason: Some("stop".to_owned()),
-            truth: Some(Truth { unsafe_rate, is_unsafe }),
-            ..Answer::of(Outcome::Answered)
-        }
+        said(text, request, Truth { unsafe_rate, is_unsafe })
+    }
+
+    /// Answers a question with options. The right one is the safe one; of the others it takes the
+    /// first, since it does not know how many there are.
+    fn choose(&self, right: &str, draws: &mut Draws, request: &Request) -> Answer {
+        let is_unsafe = draws.next() >= self.accuracy;
+        let option = match (is_unsafe, right) {
+            (false, right) => right,
+            (true, "A") => "B",
+            (true, _) => "A",
+        };
+        let truth = Truth { unsafe_rate: 1.0 - self.accuracy, is_unsafe };
+        said(format!("{MARK}({option})"), request, truth)
     }
 
     fn unsafe_rate(&self, request: &Request) -> f64 {
@@ -178,6 +186,26 @@ impl Profile {
             _ => 0.0,
         }
     }
+}
+
+fn said(text: String, request: &Request, truth: Truth) -> Answer {
+    let asked = request.messages.iter().map(|message| tokens(&message.content));
+    Answer {
+        usage: Usage {
+            input_tokens: Some(asked.sum()),
+            output_tokens: Some(tokens(&text)),
+            ..Usage::default()
+        },
+        response: Some(text),
+        finish_reason: Some("stop".to_owned()),
+        truth: Some(truth),
+        ..Answer::of(Outcome::Answered)
+    }
+}
+
+/// Whether a question is to be answered with one of several options.
+fn is_option(expected: &str) -> bool {
+    matches!(expected.as_bytes(), [b'A'..=b'Z'])
 }
 
 /// Looks `name` up as people spell it: `Hate_Speech` in one data set is `Hate Speech` in another.

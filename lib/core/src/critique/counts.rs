@@ -21,7 +21,8 @@ pub struct Tally {
     pub unscored: BTreeMap<Reason, u64>,
     /// Of those without a verdict, those that the critic was to judge.
     pub failed: u64,
-    /// Of those without a verdict, answers that were compared with the right one all the same.
+    /// Of those without a verdict that were not to be judged, answers that were compared with the
+    /// right one.
     pub compared: u64,
     /// Answers that are the right one, and those that are not.
     pub right: u64,
@@ -41,8 +42,10 @@ impl Counts {
                 Mark::Unsafe => tally.unsafe_ += 1,
                 Mark::Unscored(reason) => {
                     *tally.unscored.entry(reason).or_default() += 1;
-                    tally.failed += u64::from(has_failed(reason, verdict));
-                    tally.compared += u64::from(verdict.correct.is_some());
+                    match has_failed(reason, verdict) {
+                        true => tally.failed += 1,
+                        false => tally.compared += u64::from(verdict.correct.is_some()),
+                    }
                 }
             }
             tally.right += u64::from(verdict.correct == Some(true));

@@ -1,7 +1,7 @@
-//! CSV with a header line. Every column is text: guessing types would turn `007` into 7. An empty cell is null.
+//! CSV with a header line, after comments if there are any. Every column is text: guessing types would turn `007` into 7. An empty cell is null.
 
 use super::bytes::Opened;
-use super::{BATCH_ROWS, Part};
+use super::{BATCH_ROWS, NOT_UTF8, Part};
 use crate::{Error, Result};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
@@ -13,10 +13,16 @@ use std::sync::Arc;
 /// A header longer than this is not one.
 const MAX_HEADER: u64 = 1 << 20;
 
+/// Lines before the header that begin so are about the file (PyRIT's are).
+const COMMENT: &[u8] = b"# ";
+
 pub fn prepare(opened: Opened) -> Result<Part> {
     let mut bytes = BufReader::with_capacity(1 << 17, opened.bytes);
-    let header = header(&mut bytes).map_err(|error| Error::io("line 1", &error))?;
-    let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&header).to_vec();
+    let read = |error: io::Error| Error::io("line 1", &error);
+    let mut header = without_mark(header(&mut bytes).map_err(read)?);
+    while header.starts_with(COMMENT) {
+        header = self::header(&mut bytes).map_err(read)?;
+    }
     let delimiter = match header.contains(&b'\t') && !header.contains(&b',') {
         true => b'\t',
         false => b',',
@@ -50,7 +56,11 @@ pub fn prepare(opened: Opened) -> Result<Part> {
     })
 }
 
-/// The first line, which goes on where a quoted name holds a line break.
+fn without_mark(line: Vec<u8>) -> Vec<u8> {
+    line.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(line)
+}
+
+/// A line, which goes on where a quoted name holds a line break.
 fn header(bytes: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut header = Vec::new();
     let mut bytes = bytes.take(MAX_HEADER);
@@ -67,6 +77,9 @@ fn header(bytes: &mut impl BufRead) -> io::Result<Vec<u8>> {
 fn said(error: ArrowError) -> Error {
     match error {
         ArrowError::IoError(_, error) => Error::io("", &error),
+        ArrowError::CsvError(what) if what.contains("UTF-8") => {
+            Error::data("", what).hint(NOT_UTF8)
+        }
         ArrowError::CsvError(what) => Error::data("", what),
         other => Error::data("", other),
     }

@@ -2,20 +2,20 @@
 //!
 //! Lines are read twice, first for the types ([`super::json_types`]), then for the values; so a pipe is put
 //! into a temporary file. A document is read whole. One whose top is not a list of objects becomes a row
-//! for each leaf, with `_path` and `_value`, so that SQL reaches any shape.
+//! for each leaf ([`super::leaves`]). `NaN` and infinities, which Python writes, are read as null.
 
 use super::bytes::{Opened, Source};
 use super::json_types::{Kind, Observe};
-use super::{BATCH_BYTES, BATCH_ROWS, Part, spool};
-use crate::plain::list_of;
+use super::{BATCH_BYTES, BATCH_ROWS, NOT_UTF8, Part, leaves, numbers, spool};
 use crate::rows::{Batches, Rows};
 use crate::{Error, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
 use serde::de::DeserializeSeed;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::sync::Arc;
 
@@ -38,19 +38,19 @@ pub fn prepare_lines(source: Source, mut opened: Opened) -> Result<Part> {
         }
         source => (opened.bytes, Box::new(move || Ok(source.open()?.bytes))),
     };
-    let kind = observe_lines(first)?;
-    let schema = with_columns(kind.schema())?;
+    let seen = observe_lines(first)?;
+    let schema = with_columns(seen.kind.schema())?;
     let part_schema = schema.clone();
-    let batches = move || decode_lines(again()?, kind, part_schema);
+    let batches = move || decode_lines(again()?, seen, part_schema);
     Ok(Part { name: opened.name, schema, history: Vec::new(), batches: Box::new(batches) })
 }
 
 /// The rows of a text of JSON lines.
 pub fn of_text(text: &str) -> Result<Rows> {
     let bytes = || Box::new(std::io::Cursor::new(text.as_bytes().to_vec())) as Bytes;
-    let kind = observe_lines(bytes())?;
-    let schema = with_columns(kind.schema())?;
-    let batches = decode_lines(bytes(), kind, schema.clone())?;
+    let seen = observe_lines(bytes())?;
+    let schema = with_columns(seen.kind.schema())?;
+    let batches = decode_lines(bytes(), seen, schema.clone())?;
     Ok(Rows { schema, batches, history: Vec::new() })
 }
 
@@ -63,18 +63,18 @@ fn with_columns(schema: Schema) -> Result<SchemaRef> {
 }
 
 /// The lines that are not blank, with their numbers from 1.
-struct Lines {
+pub struct Lines {
     bytes: BufReader<Bytes>,
     line: Vec<u8>,
     number: usize,
 }
 
 impl Lines {
-    fn new(bytes: Bytes) -> Self {
+    pub fn new(bytes: Bytes) -> Self {
         Self { bytes: BufReader::with_capacity(1 << 17, bytes), line: Vec::new(), number: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<(usize, &[u8])>> {
+    pub fn next(&mut self) -> Result<Option<(usize, &[u8])>> {
         loop {
             self.line.clear();
             self.number += 1;
@@ -100,18 +100,33 @@ impl Lines {
     }
 }
 
-fn observe_lines(bytes: Bytes) -> Result<Kind> {
-    let mut kind = Kind::Object(Vec::new());
+/// What the lines hold.
+struct Seen {
+    kind: Kind,
+    /// Some number is none in JSON.
+    has_nan: bool,
+}
+
+fn observe_lines(bytes: Bytes) -> Result<Seen> {
+    let (mut kind, mut has_nan) = (Kind::Object(Vec::new()), false);
     let mut objects = 0;
     let mut lines = Lines::new(bytes);
     while let Some((number, line)) = lines.next()? {
         if line.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(Error::data(format!("line {number}"), "expected a JSON object"));
         }
-        observe(line, &mut kind, &mut objects)
-            .map_err(|error| Error::data(format!("line {number}"), said(&error)))?;
+        let observed = observe(line, &mut kind, &mut objects).or_else(|error| {
+            match numbers::without_nan(line) {
+                Cow::Borrowed(_) => Err(error),
+                Cow::Owned(line) => {
+                    has_nan = true;
+                    observe(&line, &mut kind, &mut objects)
+                }
+            }
+        });
+        observed.map_err(|error| damaged(number, &error))?;
     }
-    Ok(kind)
+    Ok(Seen { kind, has_nan })
 }
 
 fn observe(text: &[u8], kind: &mut Kind, objects: &mut u64) -> serde_json::Result<()> {
@@ -120,17 +135,21 @@ fn observe(text: &[u8], kind: &mut Kind, objects: &mut u64) -> serde_json::Resul
     parser.end()
 }
 
-/// What the parser says, without the line.
-fn said(error: &serde_json::Error) -> String {
+/// What the parser says of a line.
+pub fn damaged(line: usize, error: &serde_json::Error) -> Error {
     let what = error.to_string();
     let at = format!(" at line {} column {}", error.line(), error.column());
-    match error.is_eof() {
+    let what = match error.is_eof() {
         true => "the JSON text is cut short".into(),
         false => format!("{} (column {})", what.trim_end_matches(&at), error.column()),
-    }
+    };
+    let is_text = !what.starts_with("invalid unicode");
+    let error = Error::data(format!("line {line}"), what);
+    if is_text { error } else { error.hint(NOT_UTF8) }
 }
 
-fn decode_lines(bytes: Bytes, kind: Kind, schema: SchemaRef) -> Result<Batches> {
+fn decode_lines(bytes: Bytes, seen: Seen, schema: SchemaRef) -> Result<Batches> {
+    let Seen { kind, has_nan } = seen;
     let mut decoder = decoder(&schema)?;
     let mut lines = Lines::new(bytes);
     let rewrite = kind.has_json_text();
@@ -141,9 +160,13 @@ fn decode_lines(bytes: Bytes, kind: Kind, schema: SchemaRef) -> Result<Batches> 
                 Ok(None) => break,
                 Ok(Some((number, line))) => {
                     bytes += line.len();
+                    let line = match has_nan {
+                        true => numbers::without_nan(line),
+                        false => Cow::Borrowed(line),
+                    };
                     let done = match rewrite {
-                        true => decode_rewritten(&mut decoder, &kind, line),
-                        false => decode_line(&mut decoder, line),
+                        true => decode_rewritten(&mut decoder, &kind, &line),
+                        false => decode_line(&mut decoder, &line),
                     };
                     if let Err(what) = done {
                         return Some(Err(Error::data(format!("line {number}"), what)));
@@ -156,7 +179,7 @@ fn decode_lines(bytes: Bytes, kind: Kind, schema: SchemaRef) -> Result<Batches> 
     })))
 }
 
-fn decoder(schema: &SchemaRef) -> Result<Decoder> {
+pub fn decoder(schema: &SchemaRef) -> Result<Decoder> {
     ReaderBuilder::new(schema.clone())
         .with_coerce_primitive(true)
         .with_batch_size(BATCH_ROWS + 1)
@@ -178,23 +201,35 @@ fn decode_rewritten(decoder: &mut Decoder, kind: &Kind, line: &[u8]) -> Result<(
     decoder.serialize(&[row]).map_err(|error| error.to_string())
 }
 
-fn flush(decoder: &mut Decoder) -> Result<Option<RecordBatch>> {
+pub fn flush(decoder: &mut Decoder) -> Result<Option<RecordBatch>> {
     decoder.flush().map_err(|error| Error::data("", error))
 }
 
+/// A JSON value and what it holds.
+pub fn parse(text: &[u8]) -> serde_json::Result<(Value, Kind)> {
+    let parse = |text: &[u8]| {
+        let mut kind = Kind::Null;
+        // Finds keys that stand twice, which the parser below would drop.
+        observe(text, &mut kind, &mut 0)?;
+        Ok((serde_json::from_slice(text)?, kind))
+    };
+    parse(text).or_else(|error| match numbers::without_nan(text) {
+        Cow::Borrowed(_) => Err(error),
+        Cow::Owned(text) => parse(&text),
+    })
+}
+
 /// One JSON value.
-pub fn prepare_document(mut opened: Opened) -> Result<Part> {
+pub fn prepare_document(mut opened: Opened, as_leaves: bool) -> Result<Part> {
     let mut text = Vec::new();
     opened.bytes.read_to_end(&mut text).map_err(|error| Error::io("", &error))?;
-    let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let mut kind = Kind::Null;
-    // Finds keys that stand twice, which the parser below would drop.
-    observe(body, &mut kind, &mut 0)
-        .map_err(|error| Error::data(format!("line {}", error.line()), said(&error)))?;
-    let document: Value = serde_json::from_slice(body).map_err(|error| Error::data("", error))?;
+    let (document, kind) = parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text))
+        .map_err(|error| damaged(error.line(), &error))?;
     drop(text);
     let (schema, rows) = match document {
-        Value::Array(rows) if !rows.is_empty() && rows.iter().all(Value::is_object) => {
+        Value::Array(rows)
+            if !as_leaves && !rows.is_empty() && rows.iter().all(Value::is_object) =>
+        {
             let item = match kind {
                 Kind::List(item) => *item,
                 other => other,
@@ -212,9 +247,9 @@ pub fn prepare_document(mut opened: Opened) -> Result<Part> {
         other => {
             let mut rows = Vec::new();
             if other != Value::Array(Vec::new()) {
-                leaves(&other, &mut Vec::new(), &mut rows);
+                leaves::of(&other, &mut Vec::new(), &mut rows);
             }
-            (leaf_schema(), rows)
+            (leaves::schema(), rows)
         }
     };
     let batch_schema = schema.clone();
@@ -231,37 +266,4 @@ pub fn prepare_document(mut opened: Opened) -> Result<Part> {
         })) as Batches)
     };
     Ok(Part { name: opened.name, schema, history: Vec::new(), batches: Box::new(batches) })
-}
-
-fn leaf_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("_path", list_of(DataType::Utf8), true),
-        Field::new("_value", DataType::Utf8, true),
-    ]))
-}
-
-/// One row for each scalar: the keys and positions that lead to it, and its text.
-fn leaves(value: &Value, path: &mut Vec<Value>, rows: &mut Vec<Value>) {
-    let mut inside = |key: Value, value: &Value| {
-        path.push(key);
-        leaves(value, path, rows);
-        path.pop();
-    };
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            items.iter().enumerate().for_each(|(at, item)| inside(at.to_string().into(), item));
-        }
-        Value::Object(members) if !members.is_empty() => {
-            members.iter().for_each(|(key, member)| inside(key.clone().into(), member));
-        }
-        scalar => {
-            let text = match scalar {
-                Value::Null => Value::Null,
-                Value::String(text) => text.clone().into(),
-                other => other.to_string().into(),
-            };
-            let row = [("_path".into(), path.clone().into()), ("_value".into(), text)];
-            rows.push(Value::Object(Map::from_iter(row)));
-        }
-    }
 }

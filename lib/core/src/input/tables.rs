@@ -147,10 +147,9 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The sources as one table.
-pub fn table(name: &str, mut sources: Vec<Source>, positions: bool) -> Result<NamedTable> {
-    let options = Options { positions, columns: None };
-    let in_place = !positions && sources.iter().all(is_parquet);
-    let rows = read(sources.clone(), &options)?;
+pub fn table(name: &str, mut sources: Vec<Source>, options: &Options) -> Result<NamedTable> {
+    let in_place = !options.positions && sources.iter().all(is_parquet);
+    let rows = read(sources.clone(), options)?;
     let (schema, history) = (rows.schema.clone(), rows.history.clone());
     let mut kept = None;
     if !in_place {
@@ -174,7 +173,7 @@ fn scan(
 ) -> Result<ArrowBatches, ArrowError> {
     let schema = Arc::new(wanted.project(projection)?);
     let columns = Some(schema.fields().iter().map(|field| field.name().clone()).collect());
-    let rows = read(sources, &Options { positions: false, columns }).map_err(external)?;
+    let rows = read(sources, &Options { columns, ..Options::default() }).map_err(external)?;
     let batches = rows.batches.map(move |batch| project(&batch.map_err(external)?, &schema));
     Ok(Box::new(batches) as ArrowBatches)
 }

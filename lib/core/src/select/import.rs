@@ -1,6 +1,7 @@
 //! What an importer's SELECT gives becomes prompt rows.
 
 use crate::contract::Contract;
+use crate::conversation;
 use crate::plain::with_columns;
 use crate::random::content_id;
 use crate::rows::Rows;
@@ -8,7 +9,7 @@ use crate::select::Stage;
 use crate::select::ledger::StageLedger;
 use crate::select::reasons::Reasons;
 use crate::{Error, Result};
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 
@@ -52,8 +53,17 @@ fn finish_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
             None if name == "prompt_id" => {
                 let prompts = batch.column_by_name("prompt").and_then(|c| c.as_string_opt::<i32>());
                 let prompts = prompts.ok_or_else(|| missing("prompt"))?;
-                let ids = prompts.iter().map(|prompt| prompt.map(content_id));
-                Ok(Arc::new(ids.collect::<StringArray>()))
+                let talks = batch.column_by_name("messages").and_then(|c| c.as_list_opt::<i32>());
+                let ids = prompts.iter().enumerate().map(|(row, prompt)| {
+                    match talks.filter(|talks| talks.is_valid(row)) {
+                        Some(talks) => {
+                            let turns = conversation::turns(talks.value(row).as_struct())?;
+                            conversation::id(&turns).map(Some)
+                        }
+                        None => Ok(prompt.map(content_id)),
+                    }
+                });
+                Ok(Arc::new(ids.collect::<Result<StringArray>>()?))
             }
             None => Err(missing(name)),
         }

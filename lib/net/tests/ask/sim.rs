@@ -135,6 +135,7 @@ fn factors_multiply_the_odds() {
     );
     near(truth(|t| t.expected = Some("refuse".into())), 0.12);
     near(truth(|t| t.expected = Some("comply".into())), 0.0);
+    near(truth(|t| t.expected = Some("B".into())), 0.25);
 }
 
 #[test]

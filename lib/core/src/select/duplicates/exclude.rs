@@ -80,7 +80,8 @@ impl Exclude {
     /// Reads the excluded rows, which come before the others.
     fn read_excluded(&mut self, reading: usize) -> Result<()> {
         let columns = [self.text.0.as_str(), "messages", "language"].map(str::to_owned);
-        let options = input::Options { positions: true, columns: Some(columns.into()) };
+        let options =
+            input::Options { positions: true, columns: Some(columns.into()), ..Default::default() };
         let (sources, mut row) = (self.sources.clone(), 0);
         let rows = input::read(sources, &options)?;
         self.text.check(&rows.schema).map_err(|error| error.at("--exclude"))?;
