@@ -31,7 +31,7 @@ redteam-risks := --taxonomy $(TAXONOMY) $(LANGUAGES:%=--language %)
 .PHONY: redteam
 redteam: ## Red-teaming in rounds (TARGET, GENERATOR, CRITIC), into redteam/
 	@for round in $$(seq $(ROUNDS)); do \
-	    $(MAKE) --no-print-directory $(L)/$$round/verdicts.parquet redteam-round=$$round || exit 1; \
+	    $(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory $(L)/$$round/verdicts.parquet redteam-round=$$round || exit 1; \
 	    status=0; seval-agg -q --metric offensive $(L)/$$round/verdicts.parquet -o $(L)/$$round/rate.csv \
 	        --require 'unsafe_rate >= $(STOP)' 2>$(L)/$$round/stop || status=$$?; \
 	    case $$status in 0) break;; 6) ;; *) cat $(L)/$$round/stop >&2; exit $$status;; esac; \

@@ -125,6 +125,28 @@ fn a_benchmark_of_ones_own_is_a_few_lines() {
     assert!(said.contains("sim:default"), "{said}");
 }
 
+#[test]
+fn the_pages_other_commands_run() {
+    let folder = Folder::new();
+    let card = Library::default().get(&["metric"], "card").unwrap();
+    let card = metadata::sql::<QueryMetadata>(&card).unwrap().metadata.example;
+    for (name, text) in &card.input {
+        folder.write(name, text);
+    }
+    let ran = commands().into_iter().filter(|command| !command.contains(" FROM="));
+    let red_team = format!("make -f {}", root().join("redteam.mk").display());
+    let ran: Vec<String> = ran.map(|line| folder.ok(&line.replace("make", &red_team))).collect();
+    assert_eq!(ran.len(), 2);
+    assert!(ran[0].contains("self_bleu") && ran[1].contains("harm definition"), "{ran:?}");
+}
+
+/// The commands of the page, for a shell.
+fn commands() -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
 /// A file of that name among the public data.
 fn published(name: &str) -> Option<PathBuf> {
     let folders = [
@@ -146,25 +168,22 @@ fn published(name: &str) -> Option<PathBuf> {
 #[test]
 fn the_pages_commands_run_on_the_authors_files() {
     let folder = Folder::new();
-    let page = std::fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
     let (mut ran, mut without) = (0, Vec::new());
-    for block in page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
-        for command in block.lines().filter(|line| line.contains(" FROM=")) {
-            let from = command.split(" FROM=").nth(1).unwrap().trim_matches('\'');
-            let files: Option<Vec<PathBuf>> = from.split(' ').map(published).collect();
-            let Some(files) = files else {
-                without.push(command.split(' ').nth(1).unwrap().to_owned());
-                continue;
-            };
-            for (name, file) in from.split(' ').zip(files) {
-                let to = folder.path(name);
-                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-                std::fs::copy(file, to).unwrap();
-            }
-            let line = command.replace("make ", &format!("make -f {} ", makefile()));
-            folder.ok(&line.replace("MODEL=gpt", "MODEL=sim:balanced"));
-            ran += 1;
+    for command in commands().iter().filter(|line| line.contains(" FROM=")) {
+        let from = command.split(" FROM=").nth(1).unwrap().trim_matches('\'');
+        let files: Option<Vec<PathBuf>> = from.split(' ').map(published).collect();
+        let Some(files) = files else {
+            without.push(command.split(' ').nth(1).unwrap());
+            continue;
+        };
+        for (name, file) in from.split(' ').zip(files) {
+            let to = folder.path(name);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(file, to).unwrap();
         }
+        let line = command.replace("make ", &format!("make -f {} ", makefile()));
+        folder.ok(&line.replace("MODEL=gpt", "MODEL=sim:balanced"));
+        ran += 1;
     }
     if !without.is_empty() {
         eprintln!("not checked on the authors' files, which are not there: {}", without.join(" "));
