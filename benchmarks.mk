@@ -209,6 +209,8 @@ bm-report = $(if $(filter no,$($(1).report)),,$(INTO)/$(1)/report.html)
 # What the report shows is not shown twice.
 bm-shown = $(filter-out $(if $(bm-report),leaderboard attack safety risk scores coverage over_refusal),$($(1).metric))
 
+bm-ready = @$(if $(bm-verdicts),,echo 'make $(1): say with MODEL=… which models to ask' >&2; exit 2)
+
 # $(1) benchmark
 define bm-rows
 .PHONY: $(1)
@@ -225,7 +227,7 @@ $(INTO)/$(1)/rows.parquet: $(bm-from) $(call bm-setting,$(1),rows,$(bm-from) $($
 	    $(if $($(1).attack),| seval-expand $(bm-own) $($(1).attack:%=-t %)) -o $$@
 
 $(INTO)/$(1)/report.html: $(bm-verdicts)
-	@$(if $(bm-verdicts),,echo 'make $(1): say with MODEL=… which models to ask' >&2; exit 2)
+	$(bm-ready)
 	seval-agg report -q $$^ -o $$@ --title '$(1)'
 
 $(foreach metric,$($(1).metric),$(call bm-metric,$(1),$(metric)))
@@ -238,6 +240,7 @@ endef
 # $(1) benchmark, $(2) metric
 define bm-metric
 $(INTO)/$(1)/$(2).parquet: $(bm-verdicts)
+	$(bm-ready)
 	seval-agg -q $(bm-own) --metric $(2) --max-unscored $(UNSCORED) $$^ -o $$@
 
 $(INTO)/$(1)/$(2).md: $(INTO)/$(1)/$(2).parquet
@@ -249,6 +252,7 @@ endef
 # $(1) benchmark, $(2) export
 define bm-export
 $(INTO)/$(1)/$(2).jsonl: $(bm-verdicts)
+	$(bm-ready)
 	seval-agg export -q $(bm-own) --as $(2) $$^ -o $$@
 
 

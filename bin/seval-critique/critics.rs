@@ -3,6 +3,7 @@
 use crate::flags::{CriticFlags, Flags};
 use arrow::array::AsArray;
 use seval_core::contract::Contract;
+use seval_core::critique::judge::Judge;
 use seval_core::critique::panel::{Method, Panel};
 use seval_core::critique::train::Trained;
 use seval_core::critique::{Critic, Kind};
@@ -13,7 +14,7 @@ use seval_core::{Error, Result};
 use seval_net::judge::{Asks, Judging};
 use seval_net::models_file::ModelsFile;
 use seval_net::{Connection, Decoding, Journal, Known, Model};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Critics with the models that they ask.
@@ -45,13 +46,18 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
         connection: flags.asking.server.connection()?,
         default: wanted.model.as_deref(),
     };
+    let policy = wanted.policy.as_deref().map(|path| policy(path, stage)).transpose()?;
     let mut critics = Critics { all: Vec::new(), models: Vec::new(), panel: panel(wanted)? };
     for named in &wanted.critic {
         let (name, model) = match named.split_once('=').filter(|_| !Path::new(named).is_file()) {
             Some((name, model)) => (name, Some(model)),
             None => (named.as_str(), None),
         };
-        for critic in found(name, flags, stage)? {
+        for mut critic in found(name, flags, stage)? {
+            // By another policy it is another critic.
+            if let (Some(hash), true) = (&policy, critic.asks().is_some_and(Judge::uses_policy)) {
+                critic.id = format!("{}+{hash}", critic.id);
+            }
             let model = models.of(&critic, model)?;
             let is_known = |(other, asked): (&Critic, &Option<Model>)| {
                 let name = |model: &Option<Model>| model.as_ref().map(|model| model.name.clone());
@@ -68,11 +74,6 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
         return Err(Error::usage("--escalate", "no critic asks a model")
             .hint("end with one that does, such as -c rules -c safety=MODEL"));
     }
-    if let Some(path) = &wanted.policy {
-        let place = path.to_string_lossy().into_owned();
-        let hash = provenance::file_hash(path).map_err(|error| Error::io(&place, &error))?;
-        stage.files.insert(place, hash);
-    }
     if !wanted.bases.is_empty() {
         stage.inputs.extend(input::hashes(&input::sources(&wanted.bases)?)?);
     }
@@ -80,6 +81,14 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
         panel.check(&critics.all.iter().map(|critic| critic.id.as_str()).collect::<Vec<_>>())?;
     }
     Ok(critics)
+}
+
+/// The hash of a policy, as it stands in the names of critics.
+fn policy(path: &Path, stage: &mut Stage) -> Result<String> {
+    let place = path.to_string_lossy().into_owned();
+    let hash = provenance::file_hash(path).map_err(|error| Error::io(&place, &error))?;
+    stage.files.insert(place, hash.clone());
+    Ok(hash.chars().take(8).collect())
 }
 
 /// The critics of one name.
@@ -157,7 +166,13 @@ fn panel(wanted: &CriticFlags) -> Result<Option<Panel>> {
                 .hint("such as --weight safety=2")),
         }
     };
-    let weights = wanted.weight.iter().map(weight).collect::<Result<_>>()?;
+    let mut weights = BTreeMap::new();
+    for (name, weight) in wanted.weight.iter().map(weight).collect::<Result<Vec<_>>>()? {
+        if let Some(other) = weights.insert(name.clone(), weight) {
+            let what = format!("{name} is to weigh {other} and {weight}");
+            return Err(Error::usage("--weight", what).hint("give each critic one weight"));
+        }
+    }
     let method = Method::ALL.into_iter().find(|known| known.as_str() == method);
     let method = method.unwrap_or(Method::Majority);
     Panel::new(method, weights, wanted.min_valid).map(Some)

@@ -17,8 +17,15 @@ pub fn calibrate(flags: &CalibrateFlags) -> Result<()> {
         annotators: flags.annotator.clone(),
         by: flags.by.clone(),
     };
-    let reference = format!("{} of {}", flags.label, flags.input.files.join(" "));
+    let files = match &flags.input.files[..] {
+        [] => "standard input".to_owned(),
+        files => files.join(" "),
+    };
+    let reference = format!("{} of {files}", flags.label);
     let found = labelled::calibrate(rows(&flags.input.files)?, &wanted, &reference)?;
+    if found.figures.is_empty() {
+        return Err(Error::data(reference, "there are no rows, so nothing was compared"));
+    }
     if let Some(path) = &flags.into {
         let [measured] = &found.measured[..] else {
             let what =

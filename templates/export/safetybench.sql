@@ -1,5 +1,5 @@
 /*
-about = "SafetyBench's form of submission: one object with the number of the option chosen for each question; what was not understood is left out, which counts as wrong"
+about = "SafetyBench's form of submission: a JSON object, as text, with the number of the option chosen for each question; what was not understood is left out, which counts as wrong"
 source = "SafetyBench (Zhang et al., ACL 2024): id to option, A is 0. For each model, critic and number of shots a row"
 needs = ["model", "source_id", "choice"]
 
@@ -16,14 +16,14 @@ shots = "Int64"
 
 [example]
 output = '''
-{"model":"m","critic":"safetybench","shots":0,"questions":3,"missing":1,"submission":{"10":0,"7":1}}
+{"model":"m","critic":"safetybench","shots":0,"questions":3,"missing":1,"submission":"{\"10\": 0, \"7\": 1}"}
 '''
 */
 SELECT model, critic, shots, count(*) AS questions, count(*) - count(choice) AS missing,
-  map(
-    array_agg(source_id ORDER BY source_id) FILTER (WHERE choice IS NOT NULL),
-    array_agg(ascii(choice) - 65 ORDER BY source_id) FILTER (WHERE choice IS NOT NULL)
-  ) AS submission
+  '{' || coalesce(string_agg(
+      '"' || regexp_replace(source_id, '["\\]', '', 'g') || '": ' || CAST(ascii(choice) - 65 AS VARCHAR), ', '
+      ORDER BY source_id
+    ) FILTER (WHERE choice IS NOT NULL), '') || '}' AS submission
 FROM input
 GROUP BY model, critic, shots
 ORDER BY model, critic, shots

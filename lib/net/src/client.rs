@@ -86,8 +86,8 @@ impl Client {
     }
 
     /// Posts a body once and waits for the head of the reply.
-    pub async fn post(&self, body: Vec<u8>) -> Result<Reply<'_>, Failure> {
-        let mut request = self.request(body.into());
+    pub async fn post(&self, body: Bytes) -> Result<Reply<'_>, Failure> {
+        let mut request = self.request(body);
         loop {
             let (mut open, is_new) = match self.take_idle() {
                 Some(open) => (open, false),

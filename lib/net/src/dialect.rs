@@ -7,6 +7,7 @@ mod chat;
 mod completions;
 mod gemini;
 mod logprobs;
+mod plain_chat;
 pub(crate) mod stream;
 pub(crate) mod usage;
 
@@ -98,6 +99,15 @@ impl Dialect {
         match self {
             Self::Gemini => body.get_mut(gemini::SETTINGS)?.as_object_mut(),
             Self::Chat | Self::Completions | Self::Anthropic => body.as_object_mut(),
+        }
+    }
+
+    /// The answer in a whole reply of the dialect's commonest shape, which is read quickly; none of
+    /// any other.
+    pub fn read_plain(self, body: &[u8]) -> Option<Answer> {
+        match self {
+            Self::Chat => plain_chat::read(body),
+            Self::Completions | Self::Anthropic | Self::Gemini => None,
         }
     }
 

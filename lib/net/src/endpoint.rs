@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use seval_core::{Error, Result};
@@ -100,11 +101,17 @@ impl Endpoint {
         })
     }
 
-    /// Sends a request once and waits for what comes of it, no longer than the limits say.
-    pub async fn attempt(&self, request: &Request) -> Attempt {
+    /// A request as it is sent.
+    pub fn body(&self, request: &Request) -> Bytes {
+        self.kind.body(&self.model, request, self.stream).to_string().into()
+    }
+
+    /// Sends a request once, as this body, and waits for what comes of it, no longer than the limits
+    /// say.
+    pub async fn attempt(&self, request: &Request, body: Bytes) -> Attempt {
         let began = Instant::now();
         let limit = self.connection.attempt_timeout;
-        let attempt = timeout(limit, self.send(request)).await.unwrap_or_else(|_| {
+        let attempt = timeout(limit, self.send(request, body)).await.unwrap_or_else(|_| {
             let cause = format!("no answer within {} s", limit.as_secs_f32());
             possibly(Answer::without_text(Outcome::TimedOut, cause), End::Final)
         });
@@ -131,8 +138,7 @@ impl Endpoint {
         }
     }
 
-    async fn send(&self, request: &Request) -> Attempt {
-        let body = self.kind.body(&self.model, request, self.stream).to_string().into_bytes();
+    async fn send(&self, request: &Request, body: Bytes) -> Attempt {
         seval_core::kill_at("before_send");
         let mut reply = match self.client.post(body).await {
             Ok(reply) => reply,
@@ -158,7 +164,10 @@ impl Endpoint {
         let read = self.read(&mut reply, limit).await;
         let read_whole = |body: &[u8]| match streamed {
             true => self.kind.read_stream(body),
-            false => reply::read(body, |value| self.kind.read(value, request)),
+            false => match self.kind.read_plain(body) {
+                Some(answer) => Reply::Answer(Box::new(answer)),
+                None => reply::read(body, |value| self.kind.read(value, request)),
+            },
         };
         match read {
             Body::Whole(body) => match read_whole(&body) {

@@ -29,7 +29,8 @@ use tokio::sync::watch;
 use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
 use crate::model::Model;
-pub use job::Estimate;
+use crate::turns::{self, Rest, Step};
+pub use job::{Estimate, Prepared};
 use progress::Progress;
 
 /// Requests that travel together, and that are read ahead of the window.
@@ -90,8 +91,32 @@ pub struct Known {
 
 /// Several requests, and whether the last is the last of all.
 struct Questions {
-    requests: Vec<Result<Request>>,
+    requests: Vec<Result<Question>>,
     end: bool,
+}
+
+/// A request, ready to be asked: made on the thread that reads, since that of the network has enough
+/// to do.
+struct Question {
+    request: Request,
+    /// What of the conversation is still to come.
+    rest: Option<Box<Rest>>,
+    prepared: Prepared,
+}
+
+impl Question {
+    fn new(mut request: Request, models: &[Model], journal: bool) -> Result<Self> {
+        let model = find(models, request.model)?;
+        let rest = turns::cut(&mut request);
+        let prepared = model.prepare(&request, journal);
+        Ok(Self { request, rest, prepared })
+    }
+
+    /// Bytes of text, for bounding memory.
+    fn weight(&self) -> usize {
+        let to_come = self.rest.as_ref().map_or(0, |rest| rest.weight());
+        self.request.weight() + to_come + self.prepared.body.len()
+    }
 }
 
 /// Several answers in order; none is the end.
@@ -197,13 +222,13 @@ impl Answers {
 
 fn simulate(models: &[Model], request: &mut Request) -> Result<Answer> {
     let model = find(models, request.model)?;
-    let mut rest = crate::turns::cut(request);
+    let mut rest = turns::cut(request);
     loop {
         let answer = model.simulate(request).ok_or_else(|| died("the list of models"))?;
         match rest {
             Some(now) if !now.is_last() => match now.go_on(request, answer) {
-                crate::turns::Step::Next(next) => rest = Some(next),
-                crate::turns::Step::Done(answer) => return Ok(*answer),
+                Step::Next(next) => rest = Some(next),
+                Step::Done(answer) => return Ok(*answer),
             },
             Some(last) => return Ok(last.sum(answer)),
             None => return Ok(answer),
@@ -229,9 +254,12 @@ fn start(
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (question, questions) = mpsc::channel(2);
     let (answer, answers) = mpsc::channel(ANSWERS);
+    let (with, journal) = (models.clone(), known.journal.is_some());
+    let ready = move |request| Question::new(request, &with, journal);
     // Neither thread is joined: the reader may wait for its source long after nobody wants its
     // rows.
-    thread::Builder::new().name("requests".into()).spawn(move || feed(requests, &question))?;
+    let reader = thread::Builder::new().name("requests".into());
+    reader.spawn(move || feed(requests, ready, &question))?;
     let progress = progress.clone();
     thread::Builder::new().name("network".into()).spawn(move || {
         let closed = answer.clone();
@@ -248,11 +276,16 @@ fn start(
 
 /// Reads requests, several at a time while nobody waits for them and there are more at once. None is
 /// held back while the next is waited for: its source may wait for the answer to this one.
-fn feed(mut requests: impl Iterator<Item = Result<Request>>, questions: &Sender<Questions>) {
+fn feed(
+    mut requests: impl Iterator<Item = Result<Request>>,
+    ready: impl Fn(Request) -> Result<Question>,
+    questions: &Sender<Questions>,
+) {
     let mut group = Vec::new();
     while let Some(request) = requests.next() {
-        let last = request.is_err();
-        group.push(request);
+        let question = request.and_then(&ready);
+        let last = question.is_err();
+        group.push(question);
         let nobody_waits = questions.capacity() < questions.max_capacity();
         let more_are_ready = requests.size_hint().0 > 0;
         if nobody_waits && more_are_ready && group.len() < QUESTIONS && !last {

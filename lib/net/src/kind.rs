@@ -139,6 +139,14 @@ impl Kind {
         }
     }
 
+    /// The answer in a whole reply of the commonest shape; none of any other.
+    pub fn read_plain(&self, body: &[u8]) -> Option<Answer> {
+        match self {
+            Self::Text(provider) => provider.read_plain(body),
+            Self::Embeddings => None,
+        }
+    }
+
     /// The answer to a request in a whole reply that is no error.
     pub fn read(&self, value: &Value, request: &Request) -> Answer {
         match self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use serde_json::Value;
 use seval_core::expand::plan::tokens;
 use seval_core::{Error, Result};
@@ -12,7 +13,7 @@ use crate::batch;
 use crate::connection::Connection;
 use crate::dialect::Dialect;
 use crate::endpoint::{Attempt, End, Endpoint};
-use crate::engine::Estimate;
+use crate::engine::{Estimate, Prepared};
 use crate::exchange::{Answer, Decoding, Outcome, Request};
 use crate::exec::Exec;
 use crate::fingerprint::{Asked, Wanted, settings_text};
@@ -233,10 +234,25 @@ impl Model {
         Ok((format!("/v1{}", kind.api(name, false)), kind.body(name, request, false)))
     }
 
-    /// Sends a request once; an error is the end of whom it is sent to.
-    pub(crate) async fn attempt(&self, request: &Request) -> Result<Attempt> {
+    /// What a request is asked with; with what the journal knows it by, if there is one.
+    pub(crate) fn prepare(&self, request: &Request, journal: bool) -> Prepared {
+        if self.is_simulated() {
+            return Prepared::default();
+        }
+        let body = match &self.provider {
+            Provider::Server(endpoint) => endpoint.body(request),
+            _ => Bytes::new(),
+        };
+        let asked = if journal { self.asked(request).map(Arc::new) } else { None };
+        Prepared { asked, estimate: self.estimate(request), body }
+    }
+
+    /// Sends a request once, to a server as this body; an error is the end of whom it is sent to.
+    pub(crate) async fn attempt(&self, request: &Request, body: &Bytes) -> Result<Attempt> {
         let answer = match &self.provider {
-            Provider::Server(endpoint) => return Ok(endpoint.attempt(request).await),
+            Provider::Server(endpoint) => {
+                return Ok(endpoint.attempt(request, body.clone()).await);
+            }
             Provider::Exec(exec, limit) => {
                 match timeout(*limit, exec.ask(&self.name, request)).await {
                     Ok(answer) => answer?,

@@ -77,7 +77,7 @@ pub(crate) struct Provider {
 }
 
 /// Where a reply holds what, as JSON pointers; `None` is the dialect's own place.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct Read {
     response: Option<String>,
@@ -167,6 +167,11 @@ impl Provider {
         }
         add(&mut body, &self.body);
         body
+    }
+
+    /// The answer in a whole reply of the commonest shape; none of any other.
+    pub fn read_plain(&self, body: &[u8]) -> Option<Answer> {
+        (self.read == Read::default()).then(|| self.dialect.read_plain(body)).flatten()
     }
 
     /// The answer in a whole reply that is no error.

@@ -77,6 +77,7 @@ pub fn requests(
         batches: rows.batches,
         step: (BATCH_RESPONSES / variants.len()).max(1),
         systems: models.iter().map(|model| model.settings.system.clone()).collect(),
+        see_traits: models.iter().map(Model::is_simulated).collect(),
         variants,
         rest: None,
         ready: VecDeque::new(),
@@ -153,6 +154,8 @@ struct Requests {
     variants: Vec<Variant>,
     /// By model, what it is told before a conversation that has no system prompt.
     systems: Vec<Option<String>>,
+    /// By model, whether it looks at more than the conversation.
+    see_traits: Vec<bool>,
     /// What is left of a batch.
     rest: Option<RecordBatch>,
     ready: VecDeque<Request>,
@@ -216,7 +219,7 @@ impl Requests {
                     vec![Message { role: "user".into(), content: prompt }]
                 }
             };
-            let traits = Traits {
+            let traits = || Traits {
                 prompt_id: cell(ids, row).unwrap_or_default(),
                 base_id: cell(bases, row),
                 language: cell(languages, row),
@@ -231,7 +234,10 @@ impl Requests {
                     sample: variant.sample,
                     decoding: variant.decoding.clone(),
                     messages: with_system(&messages, self.systems[variant.model].as_deref()),
-                    traits: traits.clone(),
+                    traits: match self.see_traits[variant.model] {
+                        true => traits(),
+                        false => Traits::default(),
+                    },
                 });
             }
         }

@@ -62,6 +62,11 @@ impl Rest {
         Step::Next(self)
     }
 
+    /// Bytes of text that are still to come.
+    pub fn weight(&self) -> usize {
+        self.messages.iter().map(|message| message.content.len()).sum()
+    }
+
     /// Whether a turn after the one being asked is still to come.
     pub fn is_last(&self) -> bool {
         self.messages.is_empty()

@@ -111,6 +111,13 @@ impl Judge {
         &self.metadata().needs
     }
 
+    /// Whether it judges by a policy of the user's, if there is one.
+    pub fn uses_policy(&self) -> bool {
+        let text = &self.file().text;
+        let mut code = text.split("{{").skip(1).chain(text.split("{%").skip(1));
+        code.any(|code| code.split('}').next().is_some_and(|code| code.contains("policy")))
+    }
+
     /// Whether it has wording for a language.
     pub fn speaks(&self, language: Option<&str>) -> bool {
         speaks(&self.metadata().languages, language)

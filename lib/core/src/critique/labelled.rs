@@ -308,5 +308,14 @@ pub fn meanings(given: &[String]) -> Result<BTreeMap<String, String>> {
         None => Err(Error::usage("--map", format!("`{text}` says of no label what it means"))
             .hint("such as --map jailbroken=unsafe")),
     };
-    given.iter().map(pair).collect()
+    let mut meanings = BTreeMap::new();
+    for (label, meaning) in given.iter().map(pair).collect::<Result<Vec<_>>>()? {
+        if let Some(other) = meanings.insert(label.clone(), meaning.clone())
+            && other != meaning
+        {
+            let what = format!("`{label}` is to mean {other} and {meaning}");
+            return Err(Error::usage("--map", what).hint("give each label one meaning"));
+        }
+    }
+    Ok(meanings)
 }

@@ -82,7 +82,8 @@ fn object(body: &[u8], whole: bool, name: &str) -> Format {
     };
     let mut lines = body.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let (Some(first), second) = (lines.next(), lines.next()) else { return by_name };
-    let complete = serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
+    let is_json = |text: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    let complete = is_json(first) || is_json(&super::numbers::without_nan(first));
     match (complete, second) {
         (true, Some(_)) => Format::JsonLines,
         (true, None) => by_name,

@@ -68,7 +68,7 @@ pub(super) fn read(value: &Value) -> Answer {
 /// The answer with its text as it is.
 pub(super) fn read_plain(value: &Value) -> Answer {
     let mut answer = Answer {
-        usage: usage::openai(value),
+        usage: usage::openai(value.get("usage")),
         served_model: value.get("model").and_then(text),
         system_fingerprint: value.get("system_fingerprint").and_then(text),
         ..Answer::of(Outcome::Failed)

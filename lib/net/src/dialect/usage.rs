@@ -15,8 +15,8 @@ fn count(usage: &Value, paths: &[&str]) -> Option<i64> {
 }
 
 /// OpenAI's: the input includes what was cached, the output the reasoning.
-pub(crate) fn openai(value: &Value) -> Usage {
-    let Some(usage) = value.get("usage") else { return Usage::default() };
+pub(crate) fn openai(usage: Option<&Value>) -> Usage {
+    let Some(usage) = usage else { return Usage::default() };
     Usage {
         input_tokens: count(usage, &["prompt_tokens", "input_tokens"]),
         cached_tokens: count(

@@ -2,9 +2,22 @@
 
 use std::sync::Arc;
 
+use hyper::body::Bytes;
+
 use crate::exchange::{Answer, Request, Usage};
 use crate::fingerprint::Asked;
 use crate::turns::Rest;
+
+/// What a question is asked with.
+#[derive(Default)]
+pub struct Prepared {
+    /// What the journal knows it by; none without a journal.
+    pub asked: Option<Arc<Asked>>,
+    /// Tokens of the request and dollars, as they are guessed before.
+    pub estimate: Estimate,
+    /// What is sent to a server.
+    pub body: Bytes,
+}
 
 /// A question on its way.
 pub struct Job {
@@ -14,14 +27,19 @@ pub struct Job {
     pub request: Request,
     /// What of the conversation is still to come.
     pub rest: Option<Box<Rest>>,
-    /// What the journal knows it by; none without a journal.
-    pub asked: Option<Arc<Asked>>,
+    /// What it is asked with.
+    pub prepared: Prepared,
     /// How often it was sent.
     pub attempts: i64,
     /// How often it was sent again although the first may be charged for.
     pub resends: u32,
-    /// Tokens of the request and dollars, as they were guessed before.
-    pub estimate: Estimate,
+}
+
+impl Job {
+    /// A question that was not sent yet.
+    pub fn new(number: u64, request: Request, rest: Option<Box<Rest>>, prepared: Prepared) -> Self {
+        Self { number, request, rest, prepared, attempts: 0, resends: 0 }
+    }
 }
 
 /// What a request will take, about.

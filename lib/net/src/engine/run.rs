@@ -20,17 +20,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::budget::Budget;
-use super::job::{Estimate, Job};
+use super::job::Job;
 use super::progress::Progress;
 use super::window::Window;
-use super::{Answered, Known, Limits, QUESTIONS, Questions, died};
+use super::{Answered, Known, Limits, QUESTIONS, Question, Questions, died};
 use crate::endpoint::Attempt;
 use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Asked, Fingerprint};
 use crate::journal::{Billed, Record};
 use crate::model::Model;
 use crate::pace::{Lane, Pace, Ticket};
-use crate::turns;
 
 /// Bytes of text held in the window before no more requests are let in.
 pub const HELD_BYTES: usize = 256 << 20;
@@ -75,6 +74,9 @@ pub struct Run {
     under_way: usize,
     /// Ends that are not durable yet: a run that is killed may lose them as if they were under way.
     unsaved: usize,
+    /// Whether attempts are being written down, and how many groups of ends.
+    beginning: bool,
+    saving: usize,
     /// Questions without an answer in the journal, as long as none has one.
     missing: Option<Vec<Arc<Asked>>>,
     /// No more questions will come.
@@ -135,6 +137,8 @@ impl Run {
             ends: Vec::new(),
             under_way: 0,
             unsaved: 0,
+            beginning: false,
+            saving: 0,
             missing: has_answers.then(Vec::new),
             all_read: false,
             broken: None,
@@ -275,29 +279,17 @@ impl Run {
     /// Takes requests in.
     fn read(&mut self, group: Questions) -> Result<()> {
         self.all_read = group.end;
-        for request in group.requests {
-            let asked = request
-                .and_then(|request| super::find(&self.models, request.model).map(|_| request));
-            let mut request = match asked {
-                Ok(request) => request,
+        for question in group.requests {
+            let question = match question {
+                Ok(question) => question,
                 Err(error) => {
                     (self.all_read, self.broken) = (true, Some(error));
                     break;
                 }
             };
-            let bytes = request.weight();
-            let rest = turns::cut(&mut request);
-            let number = self.window.open(bytes);
-            let job = Job {
-                number,
-                request,
-                rest,
-                asked: None,
-                attempts: 0,
-                resends: 0,
-                estimate: Estimate::default(),
-            };
-            self.enter(Box::new(job));
+            let number = self.window.open(question.weight());
+            let Question { request, rest, prepared } = question;
+            self.enter(Box::new(Job::new(number, request, rest, prepared)));
         }
         if self.all_read {
             self.compare()?;
@@ -306,6 +298,11 @@ impl Run {
     }
 
     fn take(&mut self, event: Event) -> Result<()> {
+        match &event {
+            Event::Begun(..) => self.beginning = false,
+            Event::Kept(..) => self.saving -= 1,
+            _ => {}
+        }
         match event {
             Event::Known(job, answer) => {
                 let answer = answer?;
@@ -322,7 +319,7 @@ impl Run {
                 jobs.iter().for_each(|_| self.progress.end(&Usage::default(), None, false));
                 let not_sent = || Answer::without_text(Outcome::Failed, "not sent");
                 self.ends.extend((first..).zip(jobs).filter_map(|(attempt, (job, _))| {
-                    let asked = job.asked?;
+                    let asked = job.prepared.asked?;
                     let (answer, attempt) = (not_sent(), Some(attempt));
                     Some((Record { asked, answer, attempt, billed: Billed::No, cost: None }, None))
                 }));

@@ -185,6 +185,8 @@ fn prepare(place: &str, connection: &Connection) -> Result<()> {
     };
     // Who reads holds the file for a moment only.
     connection.busy_timeout(Duration::from_secs(5)).map_err(wrong)?;
+    // Of a file that is there already it changes nothing.
+    connection.execute_batch("PRAGMA page_size = 8192").map_err(wrong)?;
     let mode = "PRAGMA journal_mode = WAL";
     let mode = connection.query_row(mode, (), |row| row.get::<_, String>(0)).map_err(wrong)?;
     if mode != "wal" {

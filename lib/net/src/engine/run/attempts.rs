@@ -18,20 +18,24 @@ use crate::reply;
 /// How often it is said what keeps a run from going faster.
 const SAID_EVERY: Duration = Duration::from_millis(200);
 
+/// Groups of ends that are on their way to the disk: what ends meanwhile goes together, so that a busy
+/// run makes few and large commits.
+const SAVING: usize = 2;
+
 impl Run {
     /// Writes down what may be sent now; when to look again.
     pub(super) fn send_due(&mut self) -> Result<Option<Instant>> {
         let mut jobs = Vec::new();
         let mut wake = None;
-        while self.ending.is_none() && !self.is_full() {
+        while self.ending.is_none() && !self.beginning && !self.is_full() {
             let now = Instant::now().into_std();
             match self.pace.next(now, || self.draws.next()) {
                 Next::Send { job, ticket } => {
-                    if let Some(why) = self.budget.used_up(job.estimate) {
+                    if let Some(why) = self.budget.used_up(job.prepared.estimate) {
                         self.end_with(used_up(&why));
                         break;
                     }
-                    self.budget.send(job.estimate);
+                    self.budget.send(job.prepared.estimate);
                     self.progress.send();
                     self.under_way += 1;
                     jobs.push((job, ticket));
@@ -57,10 +61,11 @@ impl Run {
             return Ok(wake);
         };
         let begin = |(job, _): &(Box<Job>, Ticket)| {
-            let asked = job.asked.as_ref();
+            let asked = job.prepared.asked.as_ref();
             asked.map(|asked| Begin { fingerprint: asked.fingerprint, model: asked.model.clone() })
         };
         let begun = journal.begin(jobs.iter().filter_map(begin).collect())?;
+        self.beginning = true;
         self.coming.push(Box::pin(async move {
             let first = begun.await.unwrap_or_else(|_| Err(journal::ended()));
             kill_at("after_intent");
@@ -71,7 +76,7 @@ impl Run {
 
     /// Whether all connections are taken: what a run can lose that is killed is what it has them for.
     fn is_full(&self) -> bool {
-        self.under_way + self.unsaved >= self.limits.max_connections
+        self.under_way + self.unsaved + self.ends.len() >= self.limits.max_connections
     }
 
     /// Says now and then what keeps the models from being asked faster.
@@ -111,7 +116,8 @@ impl Run {
         job.attempts += 1;
         let models = self.models.clone();
         self.coming.push(Box::pin(async move {
-            let came = models[job.request.model].attempt(&job.request).await;
+            let model = &models[job.request.model];
+            let came = model.attempt(&job.request, &job.prepared.body).await;
             Event::Attempted(job, ticket, attempt, came)
         }));
     }
@@ -119,10 +125,11 @@ impl Run {
     /// Writes down the ends that have come together.
     pub(super) fn write_down(&mut self) -> Result<()> {
         let Some(journal) = &self.known.journal else { return Ok(()) };
-        if self.ends.is_empty() {
+        if self.ends.is_empty() || self.saving >= SAVING {
             return Ok(());
         }
         kill_at("before_result");
+        self.saving += 1;
         self.unsaved += self.ends.len();
         let (records, jobs): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ends).into_iter().unzip();
         let kept = journal.end(records)?;
@@ -147,7 +154,7 @@ impl Run {
         let price = self.models[lane].settings.price.as_ref();
         let cost = price.and_then(|price| price.cost(&answer.usage));
         self.under_way -= 1;
-        self.budget.end(job.estimate, cost);
+        self.budget.end(job.prepared.estimate, cost);
         self.progress.end(&answer.usage, cost, billed == Billed::Possibly);
         let ended = match end {
             End::Final if answer.outcome == Outcome::TimedOut => Ended::Refused,
@@ -165,7 +172,7 @@ impl Run {
         };
         job.resends += u32::from(end == End::Lost);
         let mut answer = counted(answer, job.attempts, cost);
-        let asked = job.asked.clone().filter(|_| attempt.is_some());
+        let asked = job.prepared.asked.clone().filter(|_| attempt.is_some());
         let now = Instant::now().into_std();
         let job = match self.pace.ended(now, || self.draws.next(), job, ticket, ended) {
             Verdict::Again => {

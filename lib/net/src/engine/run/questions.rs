@@ -1,7 +1,6 @@
 //! From a question to its answer, whoever knows it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::{Event, Run};
 use crate::engine::QUESTIONS;
@@ -14,15 +13,14 @@ use seval_core::Result;
 
 impl Run {
     /// Finds out how a job is to be answered.
-    pub(super) fn enter(&mut self, mut job: Box<Job>) {
+    pub(super) fn enter(&mut self, job: Box<Job>) {
         let models = self.models.clone();
         let model = &models[job.request.model];
         if let Some(answer) = model.simulate(&job.request) {
             return self.answered(job, answer);
         }
         // Without a journal every row is asked, so that the rows of a run do not depend on its pace.
-        let journal = self.known.journal.as_ref();
-        let asked = journal.and_then(|_| model.asked(&job.request).map(Arc::new));
+        let asked = job.prepared.asked.clone();
         if let (Some(journal), Some(asked)) = (&self.known.journal, &asked)
             && let Some(row) = journal.find(asked.fingerprint)
         {
@@ -53,9 +51,7 @@ impl Run {
                 let _ = self.compare();
             }
         }
-        job.estimate = model.estimate(&job.request);
-        job.asked = asked;
-        let (lane, tokens) = (job.request.model, job.estimate.tokens);
+        let (lane, tokens) = (job.request.model, job.prepared.estimate.tokens);
         // There is a lane for every model.
         let _ = self.pace.push(lane, job, tokens);
     }
@@ -100,7 +96,7 @@ impl Run {
     /// A question has its answer: so do all who asked the same, unless it failed and may be asked
     /// again.
     pub(super) fn settled(&mut self, job: Box<Job>, answer: Answer) {
-        let fingerprint = job.asked.as_ref().map(|asked| asked.fingerprint);
+        let fingerprint = job.prepared.asked.as_ref().map(|asked| asked.fingerprint);
         let waiting = fingerprint.and_then(|fingerprint| self.waiting.remove(&fingerprint));
         let waiting = waiting.unwrap_or_default();
         if journal::is_kept(answer.outcome) {
@@ -125,9 +121,10 @@ impl Run {
             Some(rest) => match rest.go_on(&mut job.request, answer) {
                 Step::Done(answer) => *answer,
                 Step::Next(rest) => {
-                    let next =
-                        Job { rest: Some(rest), asked: None, attempts: 0, resends: 0, ..*job };
-                    return self.enter(Box::new(next));
+                    let journal = self.known.journal.is_some();
+                    let Job { number, request, .. } = *job;
+                    let prepared = self.models[request.model].prepare(&request, journal);
+                    return self.enter(Box::new(Job::new(number, request, Some(rest), prepared)));
                 }
             },
         };
