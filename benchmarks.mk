@@ -100,7 +100,7 @@ beavertails-labels.metric := flagged
 safe-rlhf.import := pku_safe_rlhf
 safe-rlhf.has := verdicts
 safe-rlhf.metric := leaderboard
-safe-rlhf.export := preference generator_sft
+safe-rlhf.export := preference sft critic_sft
 
 safe-rlhf-pairs.import := pku_safe_rlhf_pairs
 safe-rlhf-pairs.has := verdicts
@@ -128,7 +128,7 @@ hh-rlhf.metric := leaderboard
 
 harmbench.import := harmbench
 harmbench.critic := $(or $(JUDGE:%=harmbench_classifier=%),rules)
-harmbench.metric := leaderboard
+harmbench.metric := leaderboard flagged
 
 harmbench-completions.import := harmbench_completions
 harmbench-completions.has := verdicts
@@ -148,7 +148,7 @@ strongreject-results.metric := attack scores
 
 sorry-bench.import := sorry_bench
 sorry-bench.critic := $(bm-safety)
-sorry-bench.metric := leaderboard risk
+sorry-bench.metric := leaderboard flagged
 
 advbench.import := advbench
 advbench.critic := $(bm-safety)
@@ -177,9 +177,9 @@ lm-eval.metric := accuracy
 lm-eval.report := no
 
 evalscope.import := evalscope
-evalscope.has := verdicts
-evalscope.metric := accuracy
-evalscope.report := no
+evalscope.has := responses
+evalscope.critic := $(bm-safety)
+evalscope.metric := leaderboard
 
 pyrit.import := pyrit
 pyrit.has := responses

@@ -186,6 +186,19 @@ fn the_pages_commands_run_on_the_authors_files() {
         folder.ok(&line.replace("MODEL=gpt", "MODEL=sim:balanced"));
         ran += 1;
     }
+    // Figures of the papers, to the printed digit.
+    for (name, table, figures) in [
+        ("xstest-completions", "xstest", ["0.404", "0.380", "0.216", "0.995"]),
+        ("xstest-completions", "annotators", ["0.93", "0.920", "450", "mistralinstruct"]),
+        ("bbq-unifiedqa", "bbq", ["0.339", "0.489", "-0.0554", "0.547"]),
+        ("jailbreakbench", "attack", ["0.900", "0.690", "jailbreakchat", "pair"]),
+    ] {
+        let path = folder.path(&format!("benchmarks/{name}/{table}.md"));
+        if !without.contains(&name) {
+            let table = std::fs::read_to_string(&path).unwrap();
+            assert!(figures.iter().all(|figure| table.contains(figure)), "{name}: {table}");
+        }
+    }
     if !without.is_empty() {
         eprintln!("not checked on the authors' files, which are not there: {}", without.join(" "));
     }

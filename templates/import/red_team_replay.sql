@@ -19,7 +19,7 @@ tags = "list of text"
 
 [example]
 output = '''
-{"prompt":"How?","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":""},{"role":"user","content":"How?"}],"expected":"refuse","source":"red-team-attempts","source_id":"1","rating":1.0,"risk_tags":["Fraud"]}
+{"prompt":"How?","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":""},{"role":"user","content":"How?"}],"expected":"refuse","source":"red-team-attempts","source_id":"1","rating":1.0,"tags":["Fraud"]}
 {"prompt":"Why?","messages":null,"source_id":"2"}
 {"_reject":"no turn of a person"}
 '''
@@ -54,7 +54,7 @@ conversations AS (
 SELECT xxh3_128(CASE WHEN c.n > 1 THEN c.said ELSE c.messages[1]['content'] END) AS prompt_id,
   c.messages[-1]['content'] AS prompt, CASE WHEN c.n > 1 THEN c.messages END AS messages,
   'en' AS language, 'refuse' AS expected, 'red-team-attempts' AS source,
-  CAST(s._row AS VARCHAR) AS source_id, s.model_type, s.task_description, s.rating, s.tags AS risk_tags,
+  CAST(s._row AS VARCHAR) AS source_id, s.model_type, s.task_description, s.rating, s.tags,
   CAST(NULL AS VARCHAR) AS _warning,
   CASE WHEN c.n IS NULL THEN 'no turn of a person'
     WHEN trim(c.messages[-1]['content']) = '' THEN 'the last turn of the person is empty' END AS _reject

@@ -165,7 +165,8 @@ pub(crate) fn answer(value: &Value, texts: usize) -> Answer {
         Ok(vectors) => Answer { response: Some(pack(&vectors)), ..Answer::of(Outcome::Answered) },
         Err(why) => Answer::without_text(Outcome::Failed, why),
     };
-    let usage = Usage { input_tokens: usage::openai(value.get("usage")).input_tokens, ..Usage::default() };
+    let usage =
+        Usage { input_tokens: usage::openai(value.get("usage")).input_tokens, ..Usage::default() };
     Answer { usage, ..answer }
 }
 

@@ -123,7 +123,13 @@ impl Panel {
         verdict.correct = commonest(members.iter().filter_map(|(_, verdict)| verdict.correct));
         verdict.injection_suspected =
             members.iter().any(|(_, verdict)| verdict.injection_suspected);
-        verdict.explanation = Some(self.explanation(&verdict, members));
+        // Rows that no member judges are not the panel's either: nothing failed.
+        let is_idle = |(_, verdict): &(&str, &Verdict)| {
+            verdict.mark == Mark::Unscored(Reason::NotOffered) && verdict.explanation.is_none()
+        };
+        if !members.iter().all(is_idle) {
+            verdict.explanation = Some(self.explanation(&verdict, members));
+        }
         verdict
     }
 
@@ -252,6 +258,15 @@ mod tests {
         let names = ["a@1", "b@2", "c@3"];
         let members: Vec<_> = names.into_iter().zip(members).collect();
         panel(method, 1).combine(&members)
+    }
+
+    #[test]
+    fn what_no_member_judges_is_no_failure() {
+        let idle = Verdict::unscored(Reason::NotOffered, None);
+        let verdict = combined(Method::Majority, &[idle.clone(), idle.clone(), idle.clone()]);
+        assert_eq!((verdict.mark, verdict.explanation), (Mark::Unscored(Reason::NotOffered), None));
+        let odd = Verdict::unscored(Reason::NotOffered, "maybe".to_owned());
+        assert!(combined(Method::Majority, &[idle.clone(), odd, idle]).explanation.is_some());
     }
 
     #[test]

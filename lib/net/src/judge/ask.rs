@@ -106,15 +106,16 @@ impl Asking {
                 }
                 let step = match critic.judge(&case, &options) {
                     Some(judged) => Step::Known(at, judged),
-                    None if case.prompt.is_none() => {
-                        let why = "there is no prompt".to_owned();
-                        Step::Known(at, Verdict::unscored(Reason::NotOffered, why).into())
-                    }
-                    None => {
-                        let (asked, questions) = self.ask(at, critic, &case, &seen, row)?;
-                        requests.extend(questions);
-                        Step::Asked(asked)
-                    }
+                    None => match lacks(critic, &case, &seen, row) {
+                        Some(why) => {
+                            Step::Known(at, Verdict::unscored(Reason::NotOffered, why).into())
+                        }
+                        None => {
+                            let (asked, questions) = self.ask(at, critic, &case, &seen, row)?;
+                            requests.extend(questions);
+                            Step::Asked(asked)
+                        }
+                    },
                 };
                 let decides = match (&step, self.escalate) {
                     (Step::Known(_, judged), Some(unsure)) => is_decisive(judged, unsure),
@@ -181,6 +182,16 @@ impl Asking {
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .map_err(|error| Error::data("the input", error))
     }
+}
+
+/// What a row lacks that a critic cannot judge it without.
+fn lacks(critic: &Critic, case: &Case<'_>, batch: &RecordBatch, row: usize) -> Option<String> {
+    if case.prompt.is_none() {
+        return Some("there is no prompt".to_owned());
+    }
+    let is_null = |name: &&String| batch.column_by_name(name).is_some_and(|c| c.is_null(row));
+    let name = critic.asks()?.needs().iter().find(is_null)?;
+    Some(format!("`{name}` is null"))
 }
 
 /// Whether a verdict needs no second opinion: its score is outside of the range in which critics are
