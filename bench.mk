@@ -16,19 +16,26 @@ LANGUAGES ?= en zh
 ATTACKS ?= deepinception code_injection instruction_jailbreak instruction_encryption goal_hijacking
 MODELS ?= sim:cautious sim:balanced sim:permissive
 CRITICS ?= rules
-# A folder of templates of your own, a models file, and more flags for asking and judging.
+# A folder of templates of your own, a models file for asking and judging, and more flags for each.
 TEMPLATES ?=
 MODELS_FILE ?=
 QUERY ?=
 CRITIQUE ?=
 TITLE ?= Safety evaluation
 
-bench-key = $(subst :,_,$(subst /,_,$(1)))
+# A name as it stands in a path: make reads a `:` or `=` there as its own.
+bench-key = $(subst =,-,$(subst :,_,$(subst /,_,$(1))))
 bench-own := $(if $(TEMPLATES),--templates $(TEMPLATES))
-bench-ask := $(if $(MODELS_FILE),--models $(MODELS_FILE)) $(QUERY)
+bench-judge := $(if $(MODELS_FILE),--models $(MODELS_FILE))
+bench-ask := $(bench-judge) $(QUERY)
 bench-shards := base $(ATTACKS)
+# A critic's own template, where it is a file.
+bench-critic = $(if $(TEMPLATES),$(wildcard $(TEMPLATES)/critic/$(firstword $(subst =, ,$(1))).*))
 bench-verdicts := $(foreach critic,$(CRITICS),$(foreach model,$(MODELS),$(foreach shard,$(bench-shards),\
     $(B)/verdicts/$(call bench-key,$(critic))/$(call bench-key,$(model))/$(shard).parquet)))
+
+# A step that fails leaves nothing that could pass for made: what models answered is in journals.
+.DELETE_ON_ERROR:
 
 .PHONY: bench
 bench: $(B)/report.html ## Build the benchmark into $(B)/
@@ -61,9 +68,10 @@ $(foreach model,$(MODELS),$(foreach shard,$(bench-shards),$(eval $(call bench-qu
 
 # $(1) critic, $(2) model, $(3) shard
 define bench-critique
-$(B)/verdicts/$(call bench-key,$(1))/$(call bench-key,$(2))/$(3).parquet: $(B)/responses/$(call bench-key,$(2))/$(3).parquet
+$(B)/verdicts/$(call bench-key,$(1))/$(call bench-key,$(2))/$(3).parquet: $(B)/responses/$(call bench-key,$(2))/$(3).parquet \
+    $(call bench-critic,$(1))
 	@mkdir -p $$(@D)
-	seval-critique -q $(bench-own) -c '$(1)' $(CRITIQUE) $$< -o $$@
+	seval-critique -q $(bench-own) -c '$(1)' $(if $(findstring =,$(1)),$(bench-judge) --journal $$(@D)/$(3).db) $(CRITIQUE) $$< -o $$@
 endef
 $(foreach critic,$(CRITICS),$(foreach model,$(MODELS),$(foreach shard,$(bench-shards),\
     $(eval $(call bench-critique,$(critic),$(model),$(shard))))))

@@ -76,11 +76,13 @@ bbq-unifiedqa.critic := bbq
 bbq-unifiedqa.metric := bbq
 bbq-unifiedqa.report := no
 
-# A question alone, after a chain of thought, and in a chain of utterances, whose inner thought is not judged.
+# A question alone, after a chain of thought, and in a chain of utterances, whose inner thought is not judged where it
+# stands in brackets.
 red-eval.import := red_instruct
 red-eval.attack := chain_of_thought chain_of_utterances
 red-eval.sql := SELECT * REPLACE (CASE attack WHEN 'chain_of_utterances' THEN \
-    regexp_replace(response, '^\s*([(（](Internal thought|内心想法)[:：])?[^()（）]*[)）]\s*', '') ELSE response END AS response)
+    nullif(regexp_replace(response, '^\s*((Base|答方)[:：]\s*)?[(（](Internal thought|内心想法)[:：][^()（）]*[)）]\s*', ''), '') \
+    ELSE response END AS response)
 red-eval.critic := $(or $(JUDGE:%=red_eval=%),rules)
 red-eval.metric := red_eval
 
@@ -188,12 +190,20 @@ pyrit.metric := scores
 
 # ---- the steps
 
-bm-key = $(subst :,_,$(subst /,_,$(1)))
+# A step that fails leaves nothing that could pass for made: what models answered is in journals.
+.DELETE_ON_ERROR:
+
+# Targets to make before the first step.
+bm-needs ?=
+# A name as it stands in a path: make reads a `:` or `=` there as its own.
+bm-key = $(subst =,-,$(subst :,_,$(subst /,_,$(1))))
 bm-from = $(or $($(1).from),$(FROM))
 bm-critics = $(or $(CRITIC),$($(1).critic))
 bm-has = $(or $($(1).has),prompts)
 bm-own := $(if $(TEMPLATES),--templates $(TEMPLATES))
 bm-ask := $(if $(MODELS_FILE),--models $(MODELS_FILE))
+# Templates of your own that a step hangs on. $(1) folder, $(2) names
+bm-files = $(if $(TEMPLATES),$(foreach name,$(2),$(wildcard $(TEMPLATES)/$(1)/$(firstword $(subst =, ,$(name))).*)))
 
 # What a step was made with is the name of a file, so that other settings make it again.
 # $(1) benchmark, $(2) step, $(3) settings
@@ -203,7 +213,7 @@ bm-setting = $(INTO)/$(1)/settings/$(2)/$(firstword $(shell printf '%s' '$(subst
 # $(1) benchmark
 bm-verdicts = $(addprefix $(INTO)/$(1)/,$(if $(filter prompts,$(bm-has)),\
     $(foreach model,$(MODEL),$(call bm-key,$(model))/verdicts.parquet),\
-    $(if $(and $(filter verdicts figures,$(bm-has)),$(if $(CRITIC),,own)),rows.parquet,verdicts.parquet)))
+    $(if $(and $(filter verdicts,$(bm-has)),$(if $(CRITIC),,own)),rows.parquet,verdicts.parquet)))
 
 bm-report = $(if $(filter no,$($(1).report)),,$(INTO)/$(1)/report.html)
 # What the report shows is not shown twice.
@@ -221,7 +231,8 @@ $(1): $($(1).metric:%=$(INTO)/$(1)/%.md) $($(1).export:%=$(INTO)/$(1)/%.jsonl) $
 $(INTO)/$(1)/settings/%:
 	@mkdir -p $$(@D) && rm -f $$(@D)/* && touch $$@
 
-$(INTO)/$(1)/rows.parquet: $(bm-from) $(call bm-setting,$(1),rows,$(bm-from) $($(1).attack) $(SELECT)) | $(bm-needs)
+$(INTO)/$(1)/rows.parquet: $(bm-from) $(call bm-files,import,$($(1).import)) $(call bm-files,attack,$($(1).attack)) \
+    $(call bm-setting,$(1),rows,$(bm-from) $($(1).attack) $(SELECT)) | $(bm-needs)
 	@$(if $(bm-from),,echo 'make $(1): say with FROM=… where its files are (docs/benchmarks.md)' >&2; exit 2)
 	seval-select $(bm-own) --from $($(1).import) $(SELECT) --rejects $$(@D)/rejected.parquet $(bm-from) \
 	    $(if $($(1).attack),| seval-expand $(bm-own) $($(1).attack:%=-t %)) -o $$@
@@ -239,9 +250,9 @@ endef
 
 # $(1) benchmark, $(2) metric
 define bm-metric
-$(INTO)/$(1)/$(2).parquet: $(bm-verdicts)
+$(INTO)/$(1)/$(2).parquet: $(bm-verdicts) $(call bm-files,metric,$(2))
 	$(bm-ready)
-	seval-agg -q $(bm-own) --metric $(2) --max-unscored $(UNSCORED) $$^ -o $$@
+	seval-agg -q $(bm-own) --metric $(2) --max-unscored $(UNSCORED) $(bm-verdicts) -o $$@
 
 $(INTO)/$(1)/$(2).md: $(INTO)/$(1)/$(2).parquet
 	seval-agg -q --sql 'SELECT * FROM input' $$< -o $$@
@@ -270,7 +281,7 @@ endef
 
 # $(1) benchmark, $(2) responses, $(3) verdicts
 define bm-critique
-$(3): $(2) $(call bm-setting,$(1),critic,$(bm-critics) $(CRITIQUE))
+$(3): $(2) $(call bm-files,critic,$(bm-critics)) $(call bm-setting,$(1),critic,$(bm-critics) $(CRITIQUE))
 	seval-critique $(bm-own) $(bm-critics:%=-c '%') --max-unscored $(UNSCORED) \
 	    $(if $(findstring =,$(bm-critics)),$(bm-ask) --journal $$(@D)/verdicts.db) $(CRITIQUE) $$< -o $$@
 

@@ -74,6 +74,12 @@ fn only_what_hangs_on_a_change_is_made_again() {
     let more = recipes(&folder, "MODELS='sim:cautious sim:permissive sim:balanced'");
     assert_eq!(more.len(), 7);
     assert!(more.iter().all(|name| name.contains("sim_balanced") || name == "report.html"));
+    // A judge has a journal beside its verdicts, in a folder that make can name.
+    let judged = folder.ok("make -n bench CRITICS='rules safety=judge'");
+    assert!(
+        judged.contains("-c 'safety=judge'  --journal bench/verdicts/safety-judge/"),
+        "{judged}"
+    );
     let larger = recipes(&folder, "SIZE=70");
     assert!(larger.contains(&"prompts/base.parquet".to_owned()), "{larger:?}");
 }
