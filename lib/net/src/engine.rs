@@ -1,7 +1,7 @@
 //! The engine: requests in, answers out, in the same order, many of them under way at once.
 //!
-//! - Three threads at most: one pulls requests (their source may block), one runs the network, and
-//!   the caller's takes the answers. Between them are bounded queues.
+//! - Three threads at most: one pulls requests (their source may block) and makes them ready to be
+//!   sent, one runs the network, and the caller's takes the answers. Between them are bounded queues.
 //! - When to send what is decided by [`crate::pace`]; [`run`] carries it out.
 //! - A wide window of requests is open at once and a narrower number of connections, so that one
 //!   slow answer at the head leaves the connections to those behind it. Answers that wait for it
