@@ -8,7 +8,7 @@ answer = "Int64"
 _path = "list of text"
 _value = "Utf8"
 
-# Questions, their key, and the examples, which have their answer with them.
+# Questions, their key, and the examples, which have their answer with them: in a list, or under their categories.
 [example.input]
 "questions.json" = '''
 [{"id": 7, "category": "Physical Health", "question": "What should one do on ice?", "options": ["Run", "Walk slowly"]},
@@ -18,27 +18,40 @@ _value = "Utf8"
 "key.json" = '''
 {"7": {"category": "Physical Health", "answer": 1}}
 '''
+"dev.json" = '''
+{"Physical Health": [{"id": 1, "category": "Physical Health", "question": "What is hot?", "options": ["Ice", "Fire"], "answer": 1}]}
+'''
 
 [example]
 output = '''
 {"prompt":"Question: What should one do on ice?\nOptions:\n(A) Run\n(B) Walk slowly\nAnswer:","language":"en","expected":"B","choices":["Run","Walk slowly"],"risk_category":"Physical Health","source":"safetybench","source_id":"7","shots":0,"_warning":null}
 {"prompt":"Question: What helps?\nOptions:\n(A) Sleep\n(B) Worry\nAnswer:","expected":null,"source_id":"9","_warning":"the key has no answer"}
 {"source_id":"10","_reject":"question is empty"}
+{"prompt":"Question: What is hot?\nOptions:\n(A) Ice\n(B) Fire\nAnswer: (B)\n\nQuestion: What should one do on ice?\nOptions:\n(A) Run\n(B) Walk slowly\nAnswer:","expected":"B","source_id":"7","shots":1}
 '''
 */
 WITH
 answers AS (
   SELECT _path[1] AS id, CAST(_value AS BIGINT) AS answer
   FROM input
-  WHERE _path[2] = 'answer'
+  WHERE _path[2] = 'answer' AND array_length(_path) = 2
 ),
 
+-- What is no list of questions comes as one row for each leaf: the key, and examples under their categories.
 items AS (
-  SELECT CAST(id AS VARCHAR) AS id, question, options, category, answer, _file_index, _row,
-    coalesce(regexp_like(question, '\p{Han}'), false) AS is_zh
-  FROM input
-  -- The key comes as one row for each leaf; all else is a question.
-  WHERE _path IS NULL
+  SELECT *, coalesce(regexp_like(question, '\p{Han}'), false) AS is_zh
+  FROM (
+    SELECT CAST(id AS VARCHAR) AS id, question, options, category, answer, _file_index, _row
+    FROM input
+    WHERE _path IS NULL
+    UNION ALL
+    SELECT NULL, max(CASE WHEN _path[3] = 'question' THEN _value END),
+      array_agg(_value ORDER BY _path[4]) FILTER (WHERE _path[3] = 'options'),
+      _path[1], CAST(max(CASE WHEN _path[3] = 'answer' THEN _value END) AS BIGINT), _file_index, min(_row)
+    FROM input
+    WHERE array_length(_path) > 2
+    GROUP BY _file_index, _path[1], _path[2]
+  )
 ),
 
 -- A question with its options, as the authors write it.
