@@ -116,7 +116,7 @@ safe-rlhf-arena.report := no
 
 ganguli.import := red_team_attempts
 ganguli.has := verdicts
-ganguli.metric := red_team
+ganguli.metric := red_team red_team_tags
 ganguli.report := no
 
 ganguli-replay.import := red_team_replay
