@@ -2,7 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use seval_core::cli::{self, OutputFlags, SharedFlags};
-use std::path::PathBuf;
+use seval_core::{Error, Result};
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,6 +71,21 @@ pub struct Flags {
 
     #[command(flatten)]
     pub shared: SharedFlags,
+}
+
+impl Flags {
+    /// A subcommand that stands behind a flag has been read as a file.
+    pub fn check_order(&self) -> Result<()> {
+        let is_one = |name: &&String| Action::has_subcommand(name) && !Path::new(name).exists();
+        match self.input.tables.first().filter(is_one) {
+            None => Ok(()),
+            Some(name) => {
+                let what = format!("`{name}` stands behind a flag, and was read as a file");
+                let hint = format!("flags come after it, as in seval-agg {name} -q FILE");
+                Err(Error::usage("command line", what).hint(hint))
+            }
+        }
+    }
 }
 
 /// What else it does.

@@ -35,6 +35,7 @@ fn run(mut flags: Flags) -> Result<()> {
 
 /// A query or a metric, and what its result must be.
 fn answer(flags: &Flags) -> Result<()> {
+    flags.check_order()?;
     let gate = Gate::new(&flags.gate)?;
     let mut inputs = Inputs::open(&flags.input, &flags.shared, flags.positions)?;
     let rows = rows(flags, &mut inputs)?;
