@@ -76,5 +76,10 @@ endef
 $(foreach critic,$(CRITICS),$(foreach model,$(MODELS),$(foreach shard,$(bench-shards),\
     $(eval $(call bench-critique,$(critic),$(model),$(shard))))))
 
-$(B)/report.html: $(bench-verdicts)
-	seval-agg report $^ -o $@ --title '$(TITLE)'
+# A model or critic that is left out makes the report again, too.
+bench-of := $(B)/settings-of-report/$(firstword $(shell printf '%s' '$(bench-verdicts)' | cksum))
+$(bench-of):
+	@mkdir -p $(@D) && rm -f $(@D)/* && touch $@
+
+$(B)/report.html: $(bench-verdicts) $(bench-of)
+	seval-agg report $(bench-verdicts) -o $@ --title '$(TITLE)'

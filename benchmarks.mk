@@ -215,6 +215,9 @@ bm-verdicts = $(addprefix $(INTO)/$(1)/,$(if $(filter prompts,$(bm-has)),\
     $(foreach model,$(MODEL),$(call bm-key,$(model))/verdicts.parquet),\
     $(if $(and $(filter verdicts,$(bm-has)),$(if $(CRITIC),,own)),rows.parquet,verdicts.parquet)))
 
+# Figures are of these verdicts and no others: a model or critic that is left out makes them again.
+bm-of = $(call bm-setting,$(1),figures,$(bm-verdicts))
+
 bm-report = $(if $(filter no,$($(1).report)),,$(INTO)/$(1)/report.html)
 # What the report shows is not shown twice.
 bm-shown = $(filter-out $(if $(bm-report),leaderboard attack safety risk scores coverage over_refusal),$($(1).metric))
@@ -237,20 +240,29 @@ $(INTO)/$(1)/rows.parquet: $(bm-from) $(call bm-files,import,$($(1).import)) $(c
 	seval-select $(bm-own) --from $($(1).import) $(SELECT) --rejects $$(@D)/rejected.parquet $(bm-from) \
 	    $(if $($(1).attack),| seval-expand $(bm-own) $($(1).attack:%=-t %)) -o $$@
 
-$(INTO)/$(1)/report.html: $(bm-verdicts)
+$(INTO)/$(1)/report.html: $(bm-verdicts) $(bm-of)
 	$(bm-ready)
-	seval-agg report -q $$^ -o $$@ --title '$(1)'
+	seval-agg report -q $(bm-verdicts) -o $$@ --title '$(1)'
 
 $(foreach metric,$($(1).metric),$(call bm-metric,$(1),$(metric)))
 $(foreach export,$($(1).export),$(call bm-export,$(1),$(export)))
 $(if $(filter prompts,$(bm-has)),$(foreach model,$(MODEL),\
     $(call bm-query,$(1),$(model),$(INTO)/$(1)/$(call bm-key,$(model)))),\
-    $(call bm-critique,$(1),$(INTO)/$(1)/rows.parquet,$(INTO)/$(1)/verdicts.parquet))
+    $(if $(filter verdicts,$(bm-has)),$(call bm-again,$(1))) \
+    $(call bm-critique,$(1),$(INTO)/$(1)/$(if $(filter verdicts,$(bm-has)),responses,rows).parquet,$(INTO)/$(1)/verdicts.parquet))
+endef
+
+# The responses of rows that have verdicts, for CRITIC to judge. $(1) benchmark
+define bm-again
+$(INTO)/$(1)/responses.parquet: $(INTO)/$(1)/rows.parquet
+	seval-agg export -q --as responses $$< -o $$@
+
+
 endef
 
 # $(1) benchmark, $(2) metric
 define bm-metric
-$(INTO)/$(1)/$(2).parquet: $(bm-verdicts) $(call bm-files,metric,$(2))
+$(INTO)/$(1)/$(2).parquet: $(bm-verdicts) $(bm-of) $(call bm-files,metric,$(2))
 	$(bm-ready)
 	seval-agg -q $(bm-own) --metric $(2) --max-unscored $(UNSCORED) $(bm-verdicts) -o $$@
 
@@ -262,9 +274,9 @@ endef
 
 # $(1) benchmark, $(2) export
 define bm-export
-$(INTO)/$(1)/$(2).jsonl: $(bm-verdicts)
+$(INTO)/$(1)/$(2).jsonl: $(bm-verdicts) $(bm-of)
 	$(bm-ready)
-	seval-agg export -q $(bm-own) --as $(2) $$^ -o $$@
+	seval-agg export -q $(bm-own) --as $(2) $(bm-verdicts) -o $$@
 
 
 endef

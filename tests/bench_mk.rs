@@ -80,6 +80,7 @@ fn only_what_hangs_on_a_change_is_made_again() {
         judged.contains("-c 'safety=judge'  --journal bench/verdicts/safety-judge/"),
         "{judged}"
     );
+    assert_eq!(recipes(&folder, "MODELS=sim:cautious"), ["report.html"]);
     let larger = recipes(&folder, "SIZE=70");
     assert!(larger.contains(&"prompts/base.parquet".to_owned()), "{larger:?}");
 }
