@@ -293,9 +293,10 @@ endef
 
 # $(1) benchmark, $(2) responses, $(3) verdicts
 define bm-critique
-$(3): $(2) $(call bm-files,critic,$(bm-critics)) $(call bm-setting,$(1),critic,$(bm-critics) $(CRITIQUE))
+$(3): $(2) $(call bm-files,critic,$(bm-critics)) $(if $(findstring =,$(bm-critics)),$(MODELS_FILE)) \
+    $(call bm-setting,$(1),critic,$(bm-critics) $(CRITIQUE))
 	seval-critique $(bm-own) $(bm-critics:%=-c '%') --max-unscored $(UNSCORED) \
-	    $(if $(findstring =,$(bm-critics)),$(bm-ask) --journal $$(@D)/verdicts.db) $(CRITIQUE) $$< -o $$@
+	    $(if $(findstring =,$(bm-critics)),$(bm-ask) --journal $$(@D)/verdicts.db) $(CRITIQUE) $(2) -o $$@
 
 
 endef

@@ -1,4 +1,5 @@
-//! CSV with a header line, after comments if there are any. Every column is text: guessing types would turn `007` into 7. An empty cell is null.
+//! CSV with a header line, after comments if there are any. Every column is text: guessing types would turn
+//! `007` into 7. An empty cell is null.
 
 use super::bytes::Opened;
 use super::{BATCH_ROWS, NOT_UTF8, Part};
@@ -22,6 +23,12 @@ pub fn prepare(opened: Opened) -> Result<Part> {
     let mut header = without_mark(header(&mut bytes).map_err(read)?);
     while header.starts_with(COMMENT) {
         header = self::header(&mut bytes).map_err(read)?;
+        if header.is_empty() {
+            return Err(Error::data(
+                "",
+                "after its comments there is no header line: it is cut short",
+            ));
+        }
     }
     let delimiter = match header.contains(&b'\t') && !header.contains(&b',') {
         true => b'\t',
