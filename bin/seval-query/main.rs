@@ -23,6 +23,10 @@ use seval_net::{Journal, Known, Limits, batch::Replies};
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Texts are made on one thread and let go of on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main("seval-query", |flags: &Flags| &flags.shared, run)
 }

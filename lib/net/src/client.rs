@@ -130,7 +130,9 @@ impl Client {
             Failure::Unreachable(format!("no connection within {} s", limit.as_secs_f32()))
         })?;
         let stream = stream.map_err(|error| Failure::Unreachable(deepest(&*error).to_string()))?;
-        let (send, connection) = http1::handshake(stream)
+        let (send, connection) = http1::Builder::new()
+            .writev(false)
+            .handshake(stream)
             .await
             .map_err(|error| Failure::Unreachable(deepest(&error).to_string()))?;
         Ok(Open { send, connection: Box::new(connection), has_ended: false, used: Instant::now() })

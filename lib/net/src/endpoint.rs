@@ -6,7 +6,7 @@
 //!   keys.
 //! - When to send, and whether again, is decided elsewhere ([`crate::pace`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
@@ -19,9 +19,10 @@ use tokio::time::{Instant, timeout};
 use crate::address;
 use crate::body::{self, Body};
 use crate::client::{self, Client, Failure};
+use crate::common::{Common, Last};
 use crate::connection::Connection;
-use crate::exchange::{Answer, Decoding, Logprob, Outcome, Request};
-use crate::fingerprint::{Asked, Wanted, settings_text};
+use crate::exchange::{Answer, Logprob, Outcome, Request};
+use crate::fingerprint::{Asked, Wanted};
 use crate::health::{Health, Trouble};
 use crate::journal::Billed;
 use crate::kind::Kind;
@@ -42,8 +43,7 @@ pub(crate) struct Endpoint {
     connection: Connection,
     /// The forms in which a server may hand the key back.
     key_forms: Vec<SecretString>,
-    /// The settings that were sent last, as JSON: mostly all requests have the same.
-    settings: Mutex<Option<(Decoding, Arc<str>)>>,
+    last: Last,
     pub health: Health,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// The answer, if this attempt is the last.
-    pub answer: Answer,
+    pub answer: Box<Answer>,
     /// What it says about the server and about trying again.
     pub end: End,
     /// Whether the provider charges for it.
@@ -96,14 +96,16 @@ impl Endpoint {
             stream,
             key_forms: key_forms(connection.api_key.as_ref()),
             connection: connection.clone(),
-            settings: Mutex::default(),
+            last: Last::default(),
             health: Health::default(),
         })
     }
 
     /// A request as it is sent.
     pub fn body(&self, request: &Request) -> Bytes {
-        self.kind.body(&self.model, request, self.stream).to_string().into()
+        let in_frame = self.common(request).frame.as_ref().and_then(|f| f.body(&request.messages));
+        let whole = || self.kind.body(&self.model, request, self.stream).to_string().into();
+        in_frame.map_or_else(whole, Bytes::from)
     }
 
     /// Sends a request once, as this body, and waits for what comes of it, no longer than the limits
@@ -111,30 +113,29 @@ impl Endpoint {
     pub async fn attempt(&self, request: &Request, body: Bytes) -> Attempt {
         let began = Instant::now();
         let limit = self.connection.attempt_timeout;
-        let attempt = timeout(limit, self.send(request, body)).await.unwrap_or_else(|_| {
+        let mut attempt = timeout(limit, self.send(request, body)).await.unwrap_or_else(|_| {
             let cause = format!("no answer within {} s", limit.as_secs_f32());
             possibly(Answer::without_text(Outcome::TimedOut, cause), End::Final)
         });
-        let answer = attempt.answer;
-        let text = |text: Option<String>| text.map(|text| self.without_key(text));
-        Attempt {
-            answer: Answer {
-                // A server that repeats its request would put the key into the file of answers.
-                response: match self.kind.wanted() {
-                    Wanted::Text => text(answer.response),
-                    // Numbers that we wrote ourselves.
-                    Wanted::Embeddings => answer.response,
-                },
-                reasoning: text(answer.reasoning),
-                finish_reason: text(answer.finish_reason),
-                served_model: text(answer.served_model),
-                system_fingerprint: text(answer.system_fingerprint),
-                error: answer.error.map(|error| self.clean(&error)),
-                logprobs: answer.logprobs.filter(|tokens| !self.spells_key(tokens)),
-                latency_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
-                ..answer
-            },
-            ..attempt
+        self.take_key_out(&mut attempt.answer);
+        attempt.answer.latency_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        attempt
+    }
+
+    /// A server that repeats its request would put the key into the file of answers.
+    fn take_key_out(&self, answer: &mut Answer) {
+        let text = |text: &mut Option<String>| *text = text.take().map(|t| self.without_key(t));
+        // Embeddings are numbers that we wrote ourselves.
+        if self.kind.wanted() == Wanted::Text {
+            text(&mut answer.response);
+        }
+        text(&mut answer.reasoning);
+        text(&mut answer.finish_reason);
+        text(&mut answer.served_model);
+        text(&mut answer.system_fingerprint);
+        answer.error = answer.error.take().map(|error| self.clean(&error));
+        if answer.logprobs.as_ref().is_some_and(|tokens| self.spells_key(tokens)) {
+            answer.logprobs = None;
         }
     }
 
@@ -171,7 +172,7 @@ impl Endpoint {
         };
         match read {
             Body::Whole(body) => match read_whole(&body) {
-                Reply::Answer(answer) => self.answered(*answer),
+                Reply::Answer(answer) => self.answered(answer),
                 Reply::Complaint(complaint) => {
                     let named =
                         complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -180,7 +181,7 @@ impl Endpoint {
             },
             Body::Cut(_) => {
                 let cause = format!("the answer is larger than {limit} bytes");
-                self.answered(Answer::without_text(Outcome::TooLarge, cause))
+                self.answered(Box::new(Answer::without_text(Outcome::TooLarge, cause)))
             }
             Body::Paused(part) => {
                 let pause = self.connection.idle_timeout.as_secs_f32();
@@ -196,12 +197,13 @@ impl Endpoint {
     }
 
     /// An answer, whatever is in it: it will have been charged for, and is not asked for again at once.
-    fn answered(&self, answer: Answer) -> Attempt {
+    fn answered(&self, answer: Box<Answer>) -> Attempt {
         self.health.answered();
-        match answer.outcome {
-            Outcome::Failed => possibly(answer, End::Final),
-            _ => Attempt { answer, end: End::Final, billed: Billed::Yes },
-        }
+        let billed = match answer.outcome {
+            Outcome::Failed => Billed::Possibly,
+            _ => Billed::Yes,
+        };
+        Attempt { answer, end: End::Final, billed }
     }
 
     /// What had come of a stream before it broke off is kept beside the cause.
@@ -270,20 +272,12 @@ impl Endpoint {
 
     /// What the journal knows a request by.
     pub fn asked(&self, request: &Request) -> Asked {
-        let settings = self.settings(&request.decoding);
-        Asked::new(self.kind.wanted(), &self.model, &self.address, &settings, request)
+        let settings = &self.common(request).settings;
+        Asked::new(self.kind.wanted(), &self.model, &self.address, settings, request)
     }
 
-    fn settings(&self, decoding: &Decoding) -> Arc<str> {
-        let mut last = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some((same, settings)) if same == decoding => settings.clone(),
-            _ => {
-                let settings: Arc<str> = settings_text(self.kind.settings(decoding)).into();
-                *last = Some((decoding.clone(), settings.clone()));
-                settings
-            }
-        }
+    fn common(&self, request: &Request) -> Arc<Common> {
+        self.last.of(&self.kind, &self.model, self.stream, &request.decoding)
     }
 
     /// What kind of server it is.
@@ -331,29 +325,26 @@ fn key_forms(key: Option<&SecretString>) -> Vec<SecretString> {
 }
 
 fn possibly(answer: Answer, end: End) -> Attempt {
-    Attempt { answer, end, billed: Billed::Possibly }
+    Attempt { answer: Box::new(answer), end, billed: Billed::Possibly }
 }
 
 /// What a reply with a bad status comes to.
 fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Attempt {
     let why = complaint.with_status(&status);
-    let failed = |end| Attempt { answer: failed(why.clone()), end, billed: Billed::No };
+    let unbilled = |answer, end| Attempt { answer: Box::new(answer), end, billed: Billed::No };
+    let failed = |end| unbilled(failed(why.clone()), end);
     let after = || retry_after(headers, SystemTime::now());
     match status.as_u16() {
-        _ if complaint.filtered => Attempt {
-            answer: Answer::without_text(Outcome::Filtered, why),
-            end: End::Final,
-            billed: Billed::No,
-        },
+        _ if complaint.filtered => {
+            unbilled(Answer::without_text(Outcome::Filtered, why), End::Final)
+        }
         401 | 402 => failed(End::Trouble(Trouble::Denied)),
         _ if complaint.used_up => failed(End::Trouble(Trouble::Denied)),
         403 => failed(End::Trouble(Trouble::Forbidden)),
         404 => failed(End::Trouble(Trouble::NotFound)),
-        300..=399 => Attempt {
-            answer: self::failed(format!("{why}; redirects are not followed")),
-            end: End::Final,
-            billed: Billed::No,
-        },
+        300..=399 => {
+            unbilled(self::failed(format!("{why}; redirects are not followed")), End::Final)
+        }
         429 => failed(End::Limited(after())),
         code if may_pass(status) => match after() {
             Some(after) => failed(End::FailedUntil(after)),
@@ -368,7 +359,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Att
 fn lost(failure: Failure) -> Attempt {
     match failure {
         Failure::Unreachable(cause) => Attempt {
-            answer: failed(format!("cannot connect: {cause}")),
+            answer: Box::new(failed(format!("cannot connect: {cause}"))),
             end: End::Unreachable,
             billed: Billed::No,
         },

@@ -89,6 +89,13 @@ pub struct Known {
     pub replies: Option<Journal>,
 }
 
+/// Where an answer is looked for before it is asked.
+#[derive(Clone, Copy)]
+struct FoundBy {
+    journal: bool,
+    replies: bool,
+}
+
 /// Several requests, and whether the last is the last of all.
 struct Questions {
     requests: Vec<Result<Question>>,
@@ -105,10 +112,14 @@ struct Question {
 }
 
 impl Question {
-    fn new(mut request: Request, models: &[Model], journal: bool) -> Result<Self> {
+    fn new(mut request: Request, models: &[Model], found_by: FoundBy) -> Result<Self> {
         let model = find(models, request.model)?;
         let rest = turns::cut(&mut request);
-        let prepared = model.prepare(&request, journal);
+        let prepared = model.prepare(&request, found_by.journal);
+        if rest.is_none() && !found_by.replies && model.is_asked_by_body() {
+            // What waits holds its text once.
+            request.messages = Vec::new();
+        }
         Ok(Self { request, rest, prepared })
     }
 
@@ -120,7 +131,7 @@ impl Question {
 }
 
 /// Several answers in order; none is the end.
-type Answered = Vec<Result<Answer>>;
+type Answered = Vec<Result<Box<Answer>>>;
 
 /// Asks each request of its model: one answer each, in the order of the requests.
 ///
@@ -160,7 +171,7 @@ pub struct Answers {
 enum State {
     /// Only simulated targets: nothing to wait for, so neither threads nor a runtime.
     Direct(Arc<Vec<Model>>, Box<dyn Iterator<Item = Result<Request>> + Send>),
-    Engine(Receiver<Answered>, std::vec::IntoIter<Result<Answer>>),
+    Engine(Receiver<Answered>, std::vec::IntoIter<Result<Box<Answer>>>),
     Broken(Error),
     Ended,
 }
@@ -178,12 +189,12 @@ impl Iterator for Answers {
                 answer
             }
             State::Engine(answers, ready) => match ready.next() {
-                Some(next) => Some(next),
+                Some(next) => Some(next.map(|answer| *answer)),
                 None => match answers.blocking_recv() {
                     Some(group) => {
                         *ready = group.into_iter();
                         // A group without an answer is the end.
-                        ready.next()
+                        ready.next().map(|next| next.map(|answer| *answer))
                     }
                     None => Some(Err(died("the network thread"))),
                 },
@@ -254,8 +265,9 @@ fn start(
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (question, questions) = mpsc::channel(2);
     let (answer, answers) = mpsc::channel(ANSWERS);
-    let (with, journal) = (models.clone(), known.journal.is_some());
-    let ready = move |request| Question::new(request, &with, journal);
+    let found_by = FoundBy { journal: known.journal.is_some(), replies: known.replies.is_some() };
+    let with = models.clone();
+    let ready = move |request| Question::new(request, &with, found_by);
     // Neither thread is joined: the reader may wait for its source long after nobody wants its
     // rows.
     let reader = thread::Builder::new().name("requests".into());

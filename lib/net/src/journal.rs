@@ -72,7 +72,7 @@ pub(crate) enum Billed {
 /// What an attempt came to: an answer to keep, or a failure that is only counted.
 pub(crate) struct Record {
     pub asked: Arc<Asked>,
-    pub answer: Answer,
+    pub answer: Box<Answer>,
     /// Its number, if it was sent by us.
     pub attempt: Option<i64>,
     pub billed: Billed,
@@ -83,7 +83,7 @@ pub(crate) struct Record {
 impl Record {
     /// A reply that came by another way.
     pub fn reply(asked: Asked, answer: Answer) -> Self {
-        let asked = Arc::new(asked);
+        let (asked, answer) = (Arc::new(asked), Box::new(answer));
         Self { asked, answer, attempt: None, billed: Billed::No, cost: None }
     }
 

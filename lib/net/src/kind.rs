@@ -9,7 +9,7 @@ use seval_core::{Error, Result};
 use crate::dialect::Dialect;
 use crate::dialect::stream::Stream;
 use crate::embed;
-use crate::exchange::{Answer, Decoding, Outcome, Request};
+use crate::exchange::{Answer, Decoding, Outcome, Request, Traits};
 use crate::fingerprint::Wanted;
 use crate::provider::{BUILT_IN, Provider};
 use crate::reply::{Complaint, Reply};
@@ -137,6 +137,18 @@ impl Kind {
             Self::Text(provider) => provider.body(model, request, stream),
             Self::Embeddings => embed::body(model, request),
         }
+    }
+
+    /// The body of such requests with an empty conversation, where it says nothing but that and
+    /// what is in none.
+    pub fn without_turns(&self, model: &str, decoding: &Decoding, stream: bool) -> Option<Value> {
+        let Self::Text(provider) = self else { return None };
+        if provider.dialect != Dialect::Chat {
+            return None;
+        }
+        let (decoding, messages) = (decoding.clone(), Vec::new());
+        let empty = Request { model: 0, sample: 0, decoding, messages, traits: Traits::default() };
+        Some(provider.body(model, &empty, stream))
     }
 
     /// The answer in a whole reply of the commonest shape; none of any other.

@@ -14,6 +14,7 @@ mod address;
 pub mod batch;
 mod body;
 mod client;
+mod common;
 mod connect;
 mod connection;
 mod dialect;

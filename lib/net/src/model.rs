@@ -247,6 +247,14 @@ impl Model {
         Prepared { asked, estimate: self.estimate(request), body }
     }
 
+    /// Whether nothing but the body says what is asked.
+    pub(crate) fn is_asked_by_body(&self) -> bool {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.kind().wanted() == Wanted::Text,
+            _ => false,
+        }
+    }
+
     /// Sends a request once, to a server as this body; an error is the end of whom it is sent to.
     pub(crate) async fn attempt(&self, request: &Request, body: &Bytes) -> Result<Attempt> {
         let answer = match &self.provider {
@@ -268,7 +276,7 @@ impl Model {
                     .hint("give --base-url, or the replies to a file of requests"));
             }
         };
-        Ok(Attempt { answer, end: End::Final, billed: Billed::No })
+        Ok(Attempt { answer: Box::new(answer), end: End::Final, billed: Billed::No })
     }
 
     /// The end of the run, if other requests would fail in the same way as this one did for good.

@@ -166,6 +166,11 @@ impl<J> Pace<J> {
         None
     }
 
+    /// Whether there is a lane in which fewer jobs than that wait for their first attempt.
+    pub fn wants_more_than(&self, jobs: usize) -> bool {
+        self.lanes.iter().any(|lane| lane.fresh() < jobs)
+    }
+
     /// What to do next; to be asked until it says to wait. `draw` gives numbers uniform in [0, 1).
     pub fn next(&mut self, now: Instant, mut draw: impl FnMut() -> f64) -> Next<J> {
         let room = self.room();

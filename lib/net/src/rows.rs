@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc;
 
 /// Responses that one output batch holds at the most.
-const BATCH_RESPONSES: usize = 4096;
+const BATCH_RESPONSES: usize = 1024;
 
 /// One of the requests that each row makes.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,7 +209,7 @@ impl Requests {
         let (risks, attacks, expected) = (text("risk_dimension"), text("attack"), text("expected"));
         let mut requests = VecDeque::new();
         for row in 0..batch.num_rows() {
-            let messages = match conversations.filter(|cells| cells.is_valid(row)) {
+            let mut messages = match conversations.filter(|cells| cells.is_valid(row)) {
                 Some(cells) => turns(cells.value(row).as_struct())?,
                 None => {
                     let prompt = cell(prompts, row).ok_or_else(|| {
@@ -228,12 +228,17 @@ impl Requests {
                 expected: cell(expected, row),
             };
             check(&messages)?;
-            for variant in &self.variants {
+            let mut variants = self.variants.iter().peekable();
+            while let Some(variant) = variants.next() {
+                let messages = match variants.peek() {
+                    Some(_) => messages.clone(),
+                    None => std::mem::take(&mut messages),
+                };
                 requests.push_back(Request {
                     model: variant.model,
                     sample: variant.sample,
                     decoding: variant.decoding.clone(),
-                    messages: with_system(&messages, self.systems[variant.model].as_deref()),
+                    messages: with_system(messages, self.systems[variant.model].as_deref()),
                     traits: match self.see_traits[variant.model] {
                         true => traits(),
                         false => Traits::default(),
@@ -254,10 +259,12 @@ fn check(messages: &[Message]) -> Result<()> {
     }
 }
 
-fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
+fn with_system(mut messages: Vec<Message>, system: Option<&str>) -> Vec<Message> {
     let has_one = messages.iter().any(|message| message.role == "system");
-    let system = system.filter(|_| !has_one).map(Message::system);
-    system.into_iter().chain(messages.iter().cloned()).collect()
+    if let Some(system) = system.filter(|_| !has_one) {
+        messages.insert(0, Message::system(system));
+    }
+    messages
 }
 
 fn cell(column: Option<&StringArray>, row: usize) -> Option<String> {

@@ -7,10 +7,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
-use super::{settle, usage};
-use crate::exchange::{Answer, Outcome};
+use super::settle;
+use crate::exchange::{Answer, Outcome, Usage};
 
 /// A text that may be borrowed.
 type Text<'a> = Option<Cow<'a, str>>;
@@ -24,7 +23,7 @@ struct Reply<'a> {
     #[serde(borrow, default)]
     system_fingerprint: Text<'a>,
     #[serde(default)]
-    usage: Value,
+    usage: Option<Counts>,
     #[serde(default)]
     error: Option<IgnoredAny>,
 }
@@ -49,6 +48,51 @@ struct Message<'a> {
     reasoning: Option<IgnoredAny>,
 }
 
+/// What OpenAI counts; other servers count more, or in other ways.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Counts {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    #[serde(default, rename = "total_tokens")]
+    _total_tokens: Option<IgnoredAny>,
+    prompt_tokens_details: Option<PromptCounts>,
+    completion_tokens_details: Option<CompletionCounts>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromptCounts {
+    cached_tokens: Option<u32>,
+    #[serde(default, rename = "audio_tokens")]
+    _audio_tokens: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompletionCounts {
+    reasoning_tokens: Option<u32>,
+    #[serde(default, rename = "audio_tokens")]
+    _audio_tokens: Option<IgnoredAny>,
+    #[serde(default, rename = "accepted_prediction_tokens")]
+    _accepted_prediction_tokens: Option<IgnoredAny>,
+    #[serde(default, rename = "rejected_prediction_tokens")]
+    _rejected_prediction_tokens: Option<IgnoredAny>,
+}
+
+impl From<Counts> for Usage {
+    fn from(counts: Counts) -> Self {
+        let (prompt, completion) = (counts.prompt_tokens_details, counts.completion_tokens_details);
+        Self {
+            input_tokens: counts.prompt_tokens.map(i64::from),
+            cached_tokens: prompt.and_then(|prompt| prompt.cached_tokens).map(i64::from),
+            cache_write_tokens: None,
+            output_tokens: counts.completion_tokens.map(i64::from),
+            reasoning_tokens: completion.and_then(|counts| counts.reasoning_tokens).map(i64::from),
+        }
+    }
+}
+
 /// The answer in a reply of the common shape; none of any other.
 pub(super) fn read(body: &[u8]) -> Option<Answer> {
     let reply: Reply<'_> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
@@ -63,7 +107,7 @@ pub(super) fn read(body: &[u8]) -> Option<Answer> {
     let mut answer = Answer {
         response: text(Some(content)),
         finish_reason: text(choice.finish_reason),
-        usage: usage::openai(Some(&reply.usage)),
+        usage: reply.usage.map(Usage::from).unwrap_or_default(),
         served_model: text(reply.model),
         system_fingerprint: text(reply.system_fingerprint),
         ..Answer::of(Outcome::Failed)

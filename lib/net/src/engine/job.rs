@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use crate::exchange::{Answer, Request, Usage};
+use crate::exchange::{Request, Usage};
 use crate::fingerprint::Asked;
 use crate::turns::Rest;
 
@@ -51,11 +51,6 @@ pub struct Estimate {
     pub input: u64,
     /// Dollars, where the price is known.
     pub cost: f64,
-}
-
-/// An answer with what it took.
-pub fn counted(answer: Answer, attempts: i64, cost: Option<f64>) -> Answer {
-    Answer { attempts, cost, ..answer }
 }
 
 /// All tokens of an answer.

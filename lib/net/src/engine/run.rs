@@ -240,7 +240,9 @@ impl Run {
     fn has_room(&self) -> bool {
         let most = self.limits.max_connections.saturating_mul(16).saturating_add(QUESTIONS);
         let room = self.window.len() < most && self.window.bytes() <= HELD_BYTES;
-        room && !self.all_read && self.ending.is_none()
+        // What is read long before it is sent has left the processor's caches by then.
+        let wanted = self.pace.wants_more_than(self.limits.max_connections);
+        room && wanted && !self.all_read && self.ending.is_none()
     }
 
     /// Whether all is answered and given on, or the run is to end and nothing is under way.
@@ -307,7 +309,7 @@ impl Run {
             Event::Known(job, answer) => {
                 let answer = answer?;
                 self.check_model(job.request.model, &answer);
-                self.answered(job, answer);
+                self.answered(job, Box::new(answer));
             }
             Event::Begun(jobs, Ok(first)) if self.ending.is_none() => {
                 for (attempt, (job, ticket)) in (first..).zip(jobs) {
@@ -320,7 +322,7 @@ impl Run {
                 let not_sent = || Answer::without_text(Outcome::Failed, "not sent");
                 self.ends.extend((first..).zip(jobs).filter_map(|(attempt, (job, _))| {
                     let asked = job.prepared.asked?;
-                    let (answer, attempt) = (not_sent(), Some(attempt));
+                    let (answer, attempt) = (Box::new(not_sent()), Some(attempt));
                     Some((Record { asked, answer, attempt, billed: Billed::No, cost: None }, None))
                 }));
             }

@@ -15,7 +15,7 @@ pub struct Window {
 struct Slot {
     /// Bytes that the request, and then its answer too, hold.
     bytes: usize,
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
 }
 
 impl Window {
@@ -27,7 +27,7 @@ impl Window {
     }
 
     /// The answer to the request with that number.
-    pub fn fill(&mut self, number: u64, answer: Answer) {
+    pub fn fill(&mut self, number: u64, answer: Box<Answer>) {
         let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(slot) = at.and_then(|at| self.slots.get_mut(at)) {
             let bytes = answer.weight();
@@ -43,7 +43,8 @@ impl Window {
     }
 
     /// The answers to the oldest requests, up to the first that has none, or to so many bytes.
-    pub fn take(&mut self, most: usize, bytes: usize) -> Vec<Answer> {
+    #[expect(clippy::vec_box, reason = "an answer is large, and stays where it is on its way")]
+    pub fn take(&mut self, most: usize, bytes: usize) -> Vec<Box<Answer>> {
         let mut taken = Vec::new();
         let mut weight = 0;
         while taken.len() < most && weight <= bytes {
@@ -75,8 +76,8 @@ mod tests {
     use super::*;
     use crate::exchange::Outcome;
 
-    fn answer(text: &str) -> Answer {
-        Answer { response: Some(text.into()), ..Answer::of(Outcome::Answered) }
+    fn answer(text: &str) -> Box<Answer> {
+        Box::new(Answer { response: Some(text.into()), ..Answer::of(Outcome::Answered) })
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
         assert!(!window.is_ready() && window.take(9, 99).is_empty());
         window.fill(numbers[0], answer("a"));
         assert_eq!(window.bytes(), 43);
-        let texts = |answers: Vec<Answer>| {
+        let texts = |answers: Vec<Box<Answer>>| {
             answers.into_iter().filter_map(|answer| answer.response).collect::<Vec<_>>()
         };
         assert_eq!(texts(window.take(2, 99)), ["a", "b"]);

@@ -74,6 +74,11 @@ impl<J> State<J> {
         self.fresh.push_back(Waiting { job, estimate, attempts: 0, failures: 0 });
     }
 
+    /// Jobs that were not sent yet.
+    pub fn fresh(&self) -> usize {
+        self.fresh.len()
+    }
+
     pub fn is_waiting(&self) -> bool {
         !(self.fresh.is_empty() && self.again.is_empty())
     }

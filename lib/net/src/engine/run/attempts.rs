@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Event, Run};
 use crate::endpoint::{Attempt, End};
 use crate::engine::budget::UsedUp;
-use crate::engine::job::{Job, counted, tokens};
+use crate::engine::job::{Job, tokens};
 use crate::exchange::{Answer, Outcome};
 use crate::health::Trouble;
 use crate::journal::{self, Begin, Billed, Record};
@@ -43,7 +43,7 @@ impl Run {
                 Next::GiveUp { job, reason } => {
                     self.end_if_too_long(reason);
                     let cause = self.given_up(reason, job.attempts, "nothing was sent");
-                    self.settled(job, Answer::without_text(Outcome::Failed, cause));
+                    self.settled(job, Box::new(Answer::without_text(Outcome::Failed, cause)));
                 }
                 Next::Wait(until) => {
                     wake = until.map(Instant::from_std);
@@ -149,7 +149,7 @@ impl Run {
         attempt: Option<i64>,
         came: Attempt,
     ) {
-        let Attempt { answer, end, billed } = came;
+        let Attempt { mut answer, end, billed } = came;
         let lane = job.request.model;
         let price = self.models[lane].settings.price.as_ref();
         let cost = price.and_then(|price| price.cost(&answer.usage));
@@ -171,7 +171,7 @@ impl Run {
             End::Failed => Ended::Failed,
         };
         job.resends += u32::from(end == End::Lost);
-        let mut answer = counted(answer, job.attempts, cost);
+        (answer.attempts, answer.cost) = (job.attempts, cost);
         let asked = job.prepared.asked.clone().filter(|_| attempt.is_some());
         let now = Instant::now().into_std();
         let job = match self.pace.ended(now, || self.draws.next(), job, ticket, ended) {
@@ -182,14 +182,14 @@ impl Run {
             }
             Verdict::Done(job) => {
                 if matches!(end, End::Lost | End::Unreachable) && job.attempts > 1 {
-                    let why = answer.error.unwrap_or_default();
+                    let why = answer.error.take().unwrap_or_default();
                     let text = format!("given up after {} attempts: {why}", job.attempts);
                     answer.error = Some(reply::short(&text));
                 }
                 job
             }
             Verdict::GiveUp(job, reason) => {
-                let why = answer.error.unwrap_or_default();
+                let why = answer.error.take().unwrap_or_default();
                 self.end_if_too_long(reason);
                 let attempts = job.attempts;
                 answer.error = Some(reply::short(&self.given_up(reason, attempts, &why)));

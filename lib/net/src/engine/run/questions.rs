@@ -17,7 +17,7 @@ impl Run {
         let models = self.models.clone();
         let model = &models[job.request.model];
         if let Some(answer) = model.simulate(&job.request) {
-            return self.answered(job, answer);
+            return self.answered(job, Box::new(answer));
         }
         // Without a journal every row is asked, so that the rows of a run do not depend on its pace.
         let asked = job.prepared.asked.clone();
@@ -34,7 +34,8 @@ impl Run {
             }
             if model.has_no_address() {
                 let cause = format!("no reply to this request in {}", replies.place());
-                return self.answered(job, Answer::without_text(Outcome::Failed, cause));
+                let answer = Answer::without_text(Outcome::Failed, cause);
+                return self.answered(job, Box::new(answer));
             }
         }
         if let Some(asked) = &asked {
@@ -95,7 +96,7 @@ impl Run {
 
     /// A question has its answer: so do all who asked the same, unless it failed and may be asked
     /// again.
-    pub(super) fn settled(&mut self, job: Box<Job>, answer: Answer) {
+    pub(super) fn settled(&mut self, job: Box<Job>, answer: Box<Answer>) {
         let fingerprint = job.prepared.asked.as_ref().map(|asked| asked.fingerprint);
         let waiting = fingerprint.and_then(|fingerprint| self.waiting.remove(&fingerprint));
         let waiting = waiting.unwrap_or_default();
@@ -114,12 +115,12 @@ impl Run {
     }
 
     /// An answer for a job: the last one, or the conversation goes on.
-    pub(super) fn answered(&mut self, mut job: Box<Job>, answer: Answer) {
+    pub(super) fn answered(&mut self, mut job: Box<Job>, answer: Box<Answer>) {
         let answer = match job.rest.take() {
             None => answer,
-            Some(rest) if rest.is_last() => rest.sum(answer),
-            Some(rest) => match rest.go_on(&mut job.request, answer) {
-                Step::Done(answer) => *answer,
+            Some(rest) if rest.is_last() => Box::new(rest.sum(*answer)),
+            Some(rest) => match rest.go_on(&mut job.request, *answer) {
+                Step::Done(answer) => answer,
                 Step::Next(rest) => {
                     let journal = self.known.journal.is_some();
                     let Job { number, request, .. } = *job;
