@@ -122,8 +122,10 @@ pub(super) fn read(body: &[u8]) -> Option<Answer> {
 mod tests {
     use super::*;
 
-    const REPLIES: [&str; 7] = [
+    const REPLIES: [&str; 9] = [
         r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Yes \u00e9 \"so\"."},"finish_reason":"stop","logprobs":null}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":null}}"#,
+        r#"{"choices":[{"message":{"content":"Yes."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":8,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":3}}}"#,
+        r#"{"choices":[{"message":{"content":"Yes."}}],"usage":{"prompt_tokens":9,"completion_tokens":-4,"prompt_cache_hit_tokens":8,"cached_tokens":1.5}}"#,
         r#"{"choices":[{"message":{"content":"<think>No.</think>Yes."},"finish_reason":"length"}],"system_fingerprint":"f"}"#,
         r#"{"choices":[{"message":{"content":"Yes.","reasoning_content":"So."},"finish_reason":""}],"model":""}"#,
         r#"{"choices":[{"message":{"content":"","refusal":"No."},"finish_reason":"content_filter"}],"usage":{}}"#,
@@ -138,7 +140,7 @@ mod tests {
             crate::reply::Reply::Answer(answer) => Some(*answer),
             crate::reply::Reply::Complaint(_) => None,
         };
-        assert!(read(REPLIES[0].as_bytes()).is_some());
+        assert!(REPLIES[..2].iter().all(|reply| read(reply.as_bytes()).is_some()));
         let mut state = 7u64;
         let mut draw = |below: usize| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
