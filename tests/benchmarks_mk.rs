@@ -21,6 +21,16 @@ fn names(folder: &Folder) -> Vec<String> {
     names.lines().map(str::to_owned).collect()
 }
 
+/// Writes the input of a template's example; the names of its files.
+fn write_example(folder: &Folder, kind: &str, name: &str) -> Vec<String> {
+    let file = Library::default().get(&[kind], name).unwrap();
+    let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
+    for (file, rows) in &example.input {
+        folder.write(file, rows.trim_start());
+    }
+    example.input.into_keys().collect()
+}
+
 /// The metrics that a report shows.
 const IN_REPORT: [&str; 7] =
     ["leaderboard", "attack", "safety", "risk", "scores", "coverage", "over_refusal"];
@@ -28,16 +38,10 @@ const IN_REPORT: [&str; 7] =
 #[test]
 fn every_recipe_makes_its_figures_of_its_importers_example() {
     let all = Folder::new();
-    let library = Library::default();
     for name in names(&all) {
         let folder = Folder::new();
         let importer = field(&folder, &name, "import");
-        let file = library.get(&["import"], &importer).unwrap();
-        let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
-        for (file, rows) in &example.input {
-            folder.write(file, rows.trim_start());
-        }
-        let files: Vec<&str> = example.input.keys().map(String::as_str).collect();
+        let files = write_example(&folder, "import", &importer);
         // Examples have more without a verdict than a benchmark may have.
         let line = format!(
             "make -f {} {name} FROM='{}' MODEL=sim:default UNSCORED=1",
@@ -144,12 +148,7 @@ fn what_a_model_thinks_first_is_not_judged() {
 #[test]
 fn rows_with_verdicts_are_judged_anew_if_a_critic_is_named() {
     let folder = Folder::new();
-    let file = Library::default().get(&["import"], "jailbreakbench").unwrap();
-    let example = metadata::sql::<QueryMetadata>(&file).unwrap().metadata.example;
-    for (name, rows) in &example.input {
-        folder.write(name, rows.trim_start());
-    }
-    let files: Vec<&str> = example.input.keys().map(String::as_str).collect();
+    let files = write_example(&folder, "import", "jailbreakbench");
     let make = format!("make -f {} jailbreakbench FROM='{}'", makefile(), files.join(" "));
     folder.ok(&format!("{make} UNSCORED=1"));
     let own = count(&folder, "benchmarks/jailbreakbench/rows.parquet");
@@ -198,11 +197,7 @@ fn a_benchmark_of_ones_own_is_a_few_lines() {
 #[test]
 fn the_pages_other_commands_run() {
     let folder = Folder::new();
-    let card = Library::default().get(&["metric"], "card").unwrap();
-    let card = metadata::sql::<QueryMetadata>(&card).unwrap().metadata.example;
-    for (name, text) in &card.input {
-        folder.write(name, text);
-    }
+    write_example(&folder, "metric", "card");
     let ran = commands().into_iter().filter(|command| !command.contains(" FROM="));
     let red_team = format!("make -f {}", root().join("redteam.mk").display());
     let ran: Vec<String> = ran.map(|line| folder.ok(&line.replace("make", &red_team))).collect();

@@ -139,8 +139,8 @@ impl Kind {
         }
     }
 
-    /// The body of such requests with an empty conversation, where it says nothing but that and
-    /// what is in none.
+    /// The body of such requests with an empty conversation; none where the conversation is not a
+    /// part of its own, or shapes the others.
     pub fn without_turns(&self, model: &str, decoding: &Decoding, stream: bool) -> Option<Value> {
         let Self::Text(provider) = self else { return None };
         if provider.dialect != Dialect::Chat {

@@ -240,8 +240,9 @@ impl Run {
     fn has_room(&self) -> bool {
         let most = self.limits.max_connections.saturating_mul(16).saturating_add(QUESTIONS);
         let room = self.window.len() < most && self.window.bytes() <= HELD_BYTES;
-        // What is read long before it is sent has left the processor's caches by then.
-        let wanted = self.pace.wants_more_than(self.limits.max_connections);
+        // What is read long before it is sent has left the processor's caches by then. A journal of
+        // other questions is noticed once [`QUESTIONS`] are read, and that should not take long.
+        let wanted = self.pace.wants_more_than(self.limits.max_connections.max(QUESTIONS));
         room && wanted && !self.all_read && self.ending.is_none()
     }
 
