@@ -119,7 +119,7 @@ impl RefusalRules {
             true => (Refusal::FullRefusal, None),
             false => self.weigh(&text, start),
         };
-        Finding { refusal, phrase: found.map(|f| f.0), then: found.and_then(|f| f.1) }
+        Finding { refusal, phrase: found.map(|f| f.0.trim()), then: found.and_then(|f| f.1) }
     }
 
     /// The file's examples that are not found to be what their author says, with what was found.

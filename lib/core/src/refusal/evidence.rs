@@ -1,5 +1,7 @@
 //! What a response says, and the class that follows from it.
 
+use std::cell::LazyCell;
+
 use super::file::Class;
 use super::text::{first_sentence, opens_story, quotes};
 use super::{Refusal, RefusalRules};
@@ -34,7 +36,7 @@ impl RefusalRules {
         let mut e = Evidence::default();
         let (mut framed, mut quoted, mut seen) = (false, opens_story(text, start), start);
         let opening = start + limits.opening;
-        let first = first_sentence(text, start, limits.opening);
+        let first = LazyCell::new(|| first_sentence(text, start, limits.opening));
         // Far enough that a phrase that begins in the opening is met whole.
         let mut stop = text.len().min(opening + self.phrases.longest);
         // The line feed before the first word: a list may open the response.
@@ -54,7 +56,7 @@ impl RefusalRules {
             let Some([place, end, phrase]) = next else { break };
             let owner = self.owners[phrase];
             let group = &self.file.phrases[owner];
-            let points = group.first.filter(|_| place < first).or(group.points).unwrap_or(1);
+            let points = group.first.filter(|_| place < *first).or(group.points).unwrap_or(1);
             let words = self.follow[owner].as_ref();
             let word = words.filter(|_| points > 0);
             let word = word.and_then(|w| w.follows(text, end, group.reach.unwrap_or(0)));
@@ -69,7 +71,7 @@ impl RefusalRules {
             }
             quoted = quotes(&text[seen.min(place)..place], quoted);
             seen = place.max(seen);
-            let found = (self.phrases.texts[phrase].trim(), word);
+            let found = (self.phrases.texts[phrase].as_str(), word);
             let side = usize::from(e.refused.is_some());
             match group.class {
                 Class::Pardon => {}
