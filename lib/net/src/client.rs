@@ -180,10 +180,15 @@ impl Reply<'_> {
 }
 
 impl Open {
-    /// Waits for something that comes by this connection.
+    /// Waits for something that comes by this connection, and may have come already: a small body comes
+    /// with its head.
     async fn carry_on<T>(&mut self, wanted: impl Future<Output = T>) -> T {
         let mut wanted = pin!(wanted);
         poll_fn(|context| {
+            let come = wanted.as_mut().poll(context);
+            if come.is_ready() {
+                return come;
+            }
             self.poll(context);
             wanted.as_mut().poll(context)
         })

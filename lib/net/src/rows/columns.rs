@@ -7,7 +7,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, UInt32Array,
 };
-use arrow::compute::take;
+use arrow::compute::take_arrays;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use serde_json::json;
 use seval_core::contract::Contract;
@@ -50,10 +50,11 @@ pub fn assemble(
     answers: &[Answer],
 ) -> Result<RecordBatch> {
     let variants = settings.variants.len();
-    let rows = UInt32Array::from_iter_values((0..answers.len()).map(|at| (at / variants) as u32));
-    let mut columns = Vec::with_capacity(layout.schema.fields().len());
-    for input in batch.columns() {
-        columns.push(take(input, &rows, None).map_err(|error| Error::data("", error))?);
+    let mut columns = batch.columns().to_vec();
+    if variants > 1 {
+        let rows = (0..answers.len()).map(|at| (at / variants) as u32);
+        columns = take_arrays(&columns, &UInt32Array::from_iter_values(rows), None)
+            .map_err(|error| Error::data("", error))?;
     }
     let variant = |at: usize| &settings.variants[at % variants];
     let decoding = |at: usize| &variant(at).decoding;
