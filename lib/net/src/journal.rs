@@ -205,16 +205,21 @@ impl Journal {
         Ok(begun)
     }
 
-    /// Writes down what attempts came to, and gives it back once it is on disk.
-    pub(crate) fn end(&self, records: Vec<Record>) -> Result<Done<Vec<Record>>> {
+    /// Writes down what attempts came to: says when it is written, which outlives a kill, and gives it
+    /// back once it is on disk, which outlives a power cut.
+    pub(crate) fn end(
+        &self,
+        records: Vec<Record>,
+    ) -> Result<(oneshot::Receiver<()>, Done<Vec<Record>>)> {
+        let (write, written) = oneshot::channel();
         let (reply, ended) = oneshot::channel();
-        self.send(Command::End(records, reply))?;
-        Ok(ended)
+        self.send(Command::End(records, write, reply))?;
+        Ok((written, ended))
     }
 
     /// Saves replies that came by another way.
     pub(crate) fn save_all(&self, records: Vec<Record>) -> Result<()> {
-        self.end(records)?.blocking_recv().map_err(|_| ended())?.map(|_| ())
+        self.end(records)?.1.blocking_recv().map_err(|_| ended())?.map(|_| ())
     }
 
     /// In what the questions that are not here differ from those that are, if they are about the

@@ -48,7 +48,9 @@ enum Event {
     Begun(Vec<(Box<Job>, Ticket)>, Result<i64>),
     /// An attempt, with its number, came to an end.
     Attempted(Box<Job>, Ticket, Option<i64>, Result<Attempt>),
-    /// Ends are written down; the jobs are those that are answered by them, in order.
+    /// So many ends are written down.
+    Written(usize),
+    /// Ends are durable; the jobs are those that are answered by them, in order.
     Kept(Vec<Option<Box<Job>>>, Result<Vec<Record>>),
     /// In what the first questions differ from those of earlier runs.
     Differs(Result<Vec<String>>),
@@ -72,11 +74,13 @@ pub struct Run {
     ends: Vec<(Record, Option<Box<Job>>)>,
     /// Requests that are sent, or about to be.
     under_way: usize,
-    /// Ends that are not durable yet: a run that is killed may lose them as if they were under way.
+    /// Ends that are not written yet: a kill may lose them as if they were under way.
+    unwritten: usize,
+    /// Ends that are not durable yet, the unwritten among them: a power cut may lose them.
     unsaved: usize,
     /// Whether attempts are being written down, and how many groups of ends.
     beginning: bool,
-    saving: usize,
+    writing: usize,
     /// Questions without an answer in the journal, as long as none has one.
     missing: Option<Vec<Arc<Asked>>>,
     /// No more questions will come.
@@ -136,9 +140,10 @@ impl Run {
             coming: FuturesUnordered::new(),
             ends: Vec::new(),
             under_way: 0,
+            unwritten: 0,
             unsaved: 0,
             beginning: false,
-            saving: 0,
+            writing: 0,
             missing: has_answers.then(Vec::new),
             all_read: false,
             broken: None,
@@ -301,10 +306,8 @@ impl Run {
     }
 
     fn take(&mut self, event: Event) -> Result<()> {
-        match &event {
-            Event::Begun(..) => self.beginning = false,
-            Event::Kept(..) => self.saving -= 1,
-            _ => {}
+        if let Event::Begun(..) = event {
+            self.beginning = false;
         }
         match event {
             Event::Known(job, answer) => {
@@ -338,6 +341,10 @@ impl Run {
             Event::Attempted(.., Err(error)) => {
                 self.under_way -= 1;
                 self.end_with(error);
+            }
+            Event::Written(ends) => {
+                self.writing -= 1;
+                self.unwritten -= ends;
             }
             Event::Kept(jobs, records) => {
                 self.unsaved -= jobs.len();

@@ -5,11 +5,16 @@ use std::fs::File;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use seval_core::{Error, Result};
 
 use super::{Entry, Record, Reply};
 use crate::fingerprint::Fingerprint;
+
+/// The least time from one sync to the next. A fast run would have a thousand a second, which takes
+/// a processor as much as the disk; a slow one never waits for it.
+const APART: Duration = Duration::from_millis(5);
 
 /// Ends of attempts that are written and not yet durable.
 pub struct Written {
@@ -77,7 +82,12 @@ fn serve(
     enter: impl Fn(&[(Fingerprint, Entry)]),
     failed: &OnceLock<Error>,
 ) {
+    let mut last: Option<Instant> = None;
     while let Ok(first) = queue.recv() {
+        if let Some(wait) = last.and_then(|last| APART.checked_sub(last.elapsed())) {
+            thread::sleep(wait);
+        }
+        last = log.map(|_| Instant::now());
         let group: Vec<Written> = std::iter::once(first).chain(queue.try_iter()).collect();
         // A sync that failed is never tried again: the system may have dropped what was to be written.
         let synced = match failed.get() {

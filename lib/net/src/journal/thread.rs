@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use seval_core::Error;
+use tokio::sync::oneshot;
 
 use super::differences::Difference;
 use super::room::Room;
@@ -19,8 +20,8 @@ const GROUP: usize = 512;
 pub enum Command {
     /// Attempts are about to be sent.
     Begin(Vec<Begin>, Reply<i64>),
-    /// Attempts have come to an end.
-    End(Vec<Record>, Reply<Vec<Record>>),
+    /// Attempts have come to an end: who waits for that to be written, and to be durable.
+    End(Vec<Record>, oneshot::Sender<()>, Reply<Vec<Record>>),
     /// An answer is wanted.
     Read(Fingerprint, i64, Reply<Answer>),
     /// In what do these questions differ from those that are there?
@@ -101,7 +102,7 @@ struct Commands {
     begins: Vec<Vec<Begin>>,
     begun: Vec<Reply<i64>>,
     records: Vec<Vec<Record>>,
-    ended: Vec<Reply<Vec<Record>>>,
+    ended: Vec<(oneshot::Sender<()>, Reply<Vec<Record>>)>,
     rest: Vec<Command>,
 }
 
@@ -115,10 +116,10 @@ impl Commands {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Command::End(records, reply) => {
+            Command::End(records, written, reply) => {
                 room.give_back(&records);
                 self.records.push(records);
-                self.ended.push(reply);
+                self.ended.push((written, reply));
             }
             other => self.rest.push(other),
         }
@@ -139,7 +140,8 @@ impl Commands {
             attempt += attempts.len() as i64;
         }
         let mut rows = written.rows.into_iter();
-        for (records, reply) in self.records.into_iter().zip(self.ended) {
+        for (records, (written, reply)) in self.records.into_iter().zip(self.ended) {
+            let _ = written.send(());
             let entries = records.iter().zip(rows.by_ref()).filter_map(|(record, row)| {
                 let failed = !is_kept(record.answer.outcome);
                 let entry = Entry { row: row?, failed, taken: false, earlier: false };
@@ -152,7 +154,7 @@ impl Commands {
 
     fn refuse(self, error: &Error) {
         self.begun.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
-        self.ended.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+        self.ended.into_iter().for_each(|(_, reply)| drop(reply.send(Err(error.clone()))));
         self.rest.into_iter().for_each(|command| command.refuse(error));
     }
 }
@@ -172,7 +174,7 @@ impl Command {
         let error = error.clone();
         match self {
             Self::Begin(_, reply) => drop(reply.send(Err(error))),
-            Self::End(_, reply) => drop(reply.send(Err(error))),
+            Self::End(_, _, reply) => drop(reply.send(Err(error))),
             Self::Read(_, _, reply) => drop(reply.send(Err(error))),
             Self::Compare(_, reply) => drop(reply.send(Err(error))),
             Self::Close(reply) => drop(reply.send(Err(error))),

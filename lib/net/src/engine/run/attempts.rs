@@ -18,16 +18,20 @@ use crate::reply;
 /// How often it is said what keeps a run from going faster.
 const SAID_EVERY: Duration = Duration::from_millis(200);
 
-/// Groups of ends that are on their way to the disk: what ends meanwhile goes together, so that a busy
-/// run makes few and large commits.
-const SAVING: usize = 2;
+/// Groups of ends that are being written: what ends meanwhile goes together, so that a busy run makes few
+/// and large commits.
+const WRITING: usize = 2;
+
+/// Ends that may wait for the disk, if there are no more connections than that.
+const UNSAVED: usize = 256;
 
 impl Run {
     /// Writes down what may be sent now; when to look again.
     pub(super) fn send_due(&mut self) -> Result<Option<Instant>> {
         let mut jobs = Vec::new();
         let mut wake = None;
-        while self.ending.is_none() && !self.beginning && !self.is_full() {
+        let may_send = |run: &Self| !run.beginning && !run.is_full() && !run.is_behind();
+        while self.ending.is_none() && may_send(self) {
             let now = Instant::now().into_std();
             match self.pace.next(now, || self.draws.next()) {
                 Next::Send { job, ticket } => {
@@ -76,7 +80,12 @@ impl Run {
 
     /// Whether all connections are taken: what a run can lose that is killed is what it has them for.
     fn is_full(&self) -> bool {
-        self.under_way + self.unsaved + self.ends.len() >= self.limits.max_connections
+        self.under_way + self.unwritten + self.ends.len() >= self.limits.max_connections
+    }
+
+    /// Whether the disk is behind: what is not durable is lost with the power.
+    fn is_behind(&self) -> bool {
+        self.unsaved >= self.limits.max_connections.max(UNSAVED)
     }
 
     /// Says now and then what keeps the models from being asked faster.
@@ -91,6 +100,9 @@ impl Run {
     fn limited_by(&self, now: std::time::Instant) -> String {
         if self.is_full() {
             return format!("limited by {} connections", self.limits.max_connections);
+        }
+        if self.is_behind() {
+            return "limited by the journal's disk".to_owned();
         }
         let all = self.models.iter().enumerate().filter_map(|(lane, model)| {
             let (why, until) = self.pace.why(lane, now)?;
@@ -125,14 +137,21 @@ impl Run {
     /// Writes down the ends that have come together.
     pub(super) fn write_down(&mut self) -> Result<()> {
         let Some(journal) = &self.known.journal else { return Ok(()) };
-        if self.ends.is_empty() || self.saving >= SAVING {
+        if self.ends.is_empty() || self.writing >= WRITING {
             return Ok(());
         }
         kill_at("before_result");
-        self.saving += 1;
-        self.unsaved += self.ends.len();
+        let ends = self.ends.len();
+        self.writing += 1;
+        self.unwritten += ends;
+        self.unsaved += ends;
         let (records, jobs): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ends).into_iter().unzip();
-        let kept = journal.end(records)?;
+        let (written, kept) = journal.end(records)?;
+        self.coming.push(Box::pin(async move {
+            // What kept it from being written is said to who waits for it to be kept.
+            let _ = written.await;
+            Event::Written(ends)
+        }));
         self.coming.push(Box::pin(async move {
             let kept = kept.await.unwrap_or_else(|_| Err(journal::ended()));
             kill_at("after_result");
