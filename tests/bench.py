@@ -304,13 +304,13 @@ def asking(at):
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
     try:
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-        print("\nasking a server on this machine, 256 requests at once, JSON and the durable journal included")
-        for requests in (1_000, 20_000, 200_000):
+        print("\nasking a server on this machine, JSON and the durable journal included")
+        for requests, at_once in ((1_000, 256), (20_000, 256), (200_000, 128), (200_000, 256)):
             write_prompts(at("q.jsonl"), requests)
-            journal = at(f"{requests}.db")
-            cpu, memory = measured([ours("query"), "-q", "-m", "mock", "--base-url", url, "--max-connections", "256",
+            journal, began = at(f"{requests}-{at_once}.db"), time.perf_counter()
+            cpu, memory = measured([ours("query"), "-q", "-m", "mock", "--base-url", url, "--max-connections", str(at_once),
                                     "--journal", journal, at("q.jsonl"), "-o", at("q.parquet")])
-            print(f"  {requests:12,d} requests {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / requests:6.1f} µs a request")
+            print(f"  {requests:12,d} requests {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / requests:6.1f} µs each  {requests / (time.perf_counter() - began):8,.0f} a second, {at_once} at once")
         cpu, memory = measured([ours("query"), "-q", "-m", "mock", "--base-url", url, "--journal", journal,
                                 at("q.jsonl"), "-o", at("q.parquet")])
         print(f"  {requests:12,d} answered {cpu:8.2f} CPU s  {memory:7.0f} MiB  {1e6 * cpu / requests:6.1f} µs an answer from the journal")
@@ -323,7 +323,7 @@ def asking(at):
             after = os.times()
             cpu = after.children_user + after.children_system - before.children_user - before.children_system
             count = int(out.stdout.split(" requests in")[0].split()[-1])
-            print(f"  {count:12,d} requests {cpu:8.2f} CPU s  by wrk, without JSON  {1e6 * cpu / count:6.1f} µs a request")
+            print(f"  {count:12,d} requests {cpu:8.2f} CPU s  by wrk, without JSON  {1e6 * cpu / count:6.1f} µs each  {count / 5:8,.0f} a second, 256 at once")
     finally:
         server.kill()
 

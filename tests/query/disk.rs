@@ -1,4 +1,4 @@
-//! Rows 7 and 8: disks that are full, that may not be written, and that are not there.
+//! Rows 7 and 8: disks that are full, that may not be written, that are not there, and that hang.
 
 use super::acts::{good, says};
 use super::fault_server::FaultServer;
@@ -158,4 +158,45 @@ fn row_08_a_journal_that_may_not_be_written_is_said_before_anything_is_asked() {
     let said = String::from_utf8(folder.read("said")).unwrap();
     assert_eq!((folder.read("code").as_slice(), server.count()), (b"1\n".as_slice(), 20), "{said}");
     assert!(said.contains("disk/j.db"), "{said}");
+}
+
+/// How to begin a command line for which no sync comes to an end; none, and word of it, where that
+/// can't be done.
+fn hanging() -> Option<&'static str> {
+    let strace = "strace -D -f -qq -o /dev/null -e inject=fdatasync:delay_enter=60000000";
+    let status = Command::new("bash").args(["-c", &format!("{strace} true")]).output();
+    let works = status.is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("not checked: there is no strace here, or it may not trace");
+    }
+    works.then_some(strace)
+}
+
+#[test]
+fn a_disk_that_hangs_holds_no_connection_back_until_256_answers_wait_for_it() {
+    let Some(strace) = hanging() else { return };
+    let server = FaultServer::start(good);
+    let folder = Folder::new();
+    prompts(&folder, ROWS);
+    let line = ask(&server, "-q --max-connections 32 -o r.parquet");
+    let run = Run::start(&folder, &format!("{strace} {line} > /dev/null 2>&1"));
+    assert!(server.wait(|ledger| ledger.requests.len() >= 256), "{} asked", server.count());
+    // A power cut could take no more than these, and those under way.
+    let more =
+        server.wait_for(Duration::from_millis(500), |ledger| ledger.requests.len() >= 256 + 32);
+    assert!(!more, "{} asked", server.count());
+    let traced = run.proc("status");
+    let tracer = traced.lines().find_map(|line| line.strip_prefix("TracerPid:")).unwrap();
+    run.signal("KILL");
+    // It sees nothing of that before the sync is due.
+    folder.ok(&format!("kill -9 {}", tracer.trim()));
+    assert_eq!(run.end().code, 128 + 9);
+    server.settle();
+    let (first, now) = (server.count(), status(&folder));
+    // What was written outlives a kill, synced or not.
+    let [answers, lost] = ["answers", "unfinished"].map(|name| number(&now, name));
+    assert!(lost <= 32 && first <= answers + lost, "{first} asked: {now}");
+    folder.ok(&line);
+    assert_eq!(server.count() - first, ROWS - answers);
+    assert_eq!(table(&folder, "r.parquet").len(), ROWS);
 }

@@ -112,3 +112,30 @@ fn searchers<'a>(texts: impl Iterator<Item = &'a &'a str>) -> Option<Vec<Searche
     let share = openers.len().div_ceil(openers.len().div_ceil(OPENERS).max(1)).max(1);
     openers.chunks(share).map(|few| Config::new().builder().extend(few).build()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_found_by_how_it_begins_wherever_it_stands() {
+        // More ways to begin than one search takes; one of them short, one in two languages.
+        let many = ('a'..='z').flat_map(|c| [format!("{c} must not"), format!("not {c} at all")]);
+        let odd =
+            ["no", "我不能", "我很抱歉", "ai助手不", "naïve of me", "请勿"].map(str::to_owned);
+        let phrases: Vec<String> = many.chain(odd).collect();
+        let texts: Vec<&str> = phrases.iter().map(String::as_str).collect();
+        let openers = Openers::new(&texts).unwrap();
+        for filler in ["a dry leaf, ", "米饭很好，", "我很好，q must n"] {
+            for (phrase, times) in phrases.iter().flat_map(|p| (0..20).map(move |n| (p, n))) {
+                let before = filler.repeat(times);
+                assert!(!openers.begin_in(before.as_bytes(), 0), "{before}");
+                for after in ["", filler] {
+                    let text = format!("{before}{phrase}{after}");
+                    assert!(openers.begin_in(text.as_bytes(), 0), "{text}");
+                    assert!(openers.begin_in(text.as_bytes(), before.len()), "{text}");
+                }
+            }
+        }
+    }
+}
