@@ -23,7 +23,7 @@ use crate::common::{Common, Last};
 use crate::connection::Connection;
 use crate::exchange::{Answer, Logprob, Outcome, Request};
 use crate::fingerprint::{Asked, Wanted};
-use crate::health::{Health, Trouble};
+use crate::health::{Health, Tries, Trouble};
 use crate::journal::Billed;
 use crate::kind::Kind;
 use crate::reply::{self, Complaint, Reply};
@@ -221,9 +221,16 @@ impl Endpoint {
 
     /// The end of the run, if other requests would fail in the same way as this one did for good.
     pub fn end_of_run(&self, trouble: Trouble, why: &str) -> Option<Error> {
-        if !self.health.failed(trouble) {
-            return None;
-        }
+        self.health.failed(trouble).then(|| self.error(trouble, why))
+    }
+
+    /// The end of the run, if the server was tried long enough and never reached.
+    pub fn never_reached(&self, one: Tries, why: &str) -> Option<Error> {
+        let never = self.health.unreached(Instant::now().into_std(), one);
+        never.then(|| self.error(Trouble::Unreachable, why))
+    }
+
+    fn error(&self, trouble: Trouble, why: &str) -> Error {
         let place = format!("model {}", self.model);
         let address = &self.address;
         let (what, hint) = match trouble {
@@ -240,7 +247,7 @@ impl Endpoint {
                 (format!("{why} (at {address})"), "check the model's name and --base-url")
             }
         };
-        Some(Error::world(place, self.clean(&what)).hint(hint))
+        Error::world(place, self.clean(&what)).hint(hint)
     }
 
     /// Text from outside without the key, in any form it may come back in.

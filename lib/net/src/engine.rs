@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 
 use crate::exchange::{Answer, Request};
+use crate::health::Tries;
 use crate::journal::Journal;
 use crate::model::Model;
 use crate::turns::{self, Rest, Step};
@@ -62,6 +63,15 @@ pub struct Limits {
     pub grace: Duration,
     /// Whether an answer of another model than was asked for ends the run.
     pub strict_model: bool,
+}
+
+impl Limits {
+    /// What a request may have that is not answered.
+    fn tries(&self) -> Tries {
+        let doubled = 2_u32.saturating_pow(self.max_retries).saturating_sub(1);
+        let waits = self.backoff.saturating_mul(doubled).min(self.max_retry_after);
+        Tries { attempts: self.max_retries.saturating_add(1), waits }
+    }
 }
 
 impl Default for Limits {

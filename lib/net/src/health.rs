@@ -2,6 +2,7 @@
 //! request should end the run rather than fill it.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// This many requests that fail in one way, with no answer between them, mean that all will.
 const STRIKES: u32 = 3;
@@ -20,6 +21,14 @@ pub(crate) enum Trouble {
     NotFound,
 }
 
+/// What one request may have until it is given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tries {
+    pub attempts: u32,
+    /// All that it may wait between them.
+    pub waits: Duration,
+}
+
 /// The state of one server as its answers show it, shared by all requests to it.
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<State>);
@@ -28,6 +37,8 @@ pub(crate) struct Health(Mutex<State>);
 struct State {
     answered: bool,
     reached: bool,
+    /// When a connection failed first, and how often one did.
+    unreached: Option<(Instant, u32)>,
     last: Option<Trouble>,
     strikes: u32,
 }
@@ -45,6 +56,18 @@ impl Health {
     /// Some HTTP server is there, whatever it said.
     pub fn reached(&self) {
         self.state().reached = true;
+    }
+
+    /// There was no connection for a request that is sent again; whether the run should end, since
+    /// there never was any: after as many attempts as it takes for requests that come one by one, and
+    /// as long as one of them waits. Where many take turns, it would be long before one has had all
+    /// its attempts.
+    pub fn unreached(&self, now: Instant, one: Tries) -> bool {
+        let mut state = self.state();
+        let (first, attempts) = state.unreached.unwrap_or((now, 0));
+        state.unreached = Some((first, attempts + 1));
+        let enough = attempts + 1 >= STRIKES.saturating_mul(one.attempts);
+        enough && !state.reached && now.saturating_duration_since(first) > one.waits
     }
 
     /// A request failed for good; whether the run should end.
@@ -84,6 +107,18 @@ mod tests {
         let health = Health::default();
         health.reached();
         assert!((0..10).all(|_| !health.failed(Trouble::Unreachable)));
+    }
+
+    #[test]
+    fn a_server_never_reached_is_waited_for_a_while() {
+        let (health, now) = (Health::default(), Instant::now());
+        let one = Tries { attempts: 2, waits: Duration::from_secs(9) };
+        let unreached = |seconds| health.unreached(now + Duration::from_secs(seconds), one);
+        assert!((0..7).all(|_| !unreached(5)) && !unreached(14) && unreached(15));
+        let few = Health::default();
+        assert!((0..5).all(|n| !few.unreached(now + Duration::from_secs(n * 10), one)));
+        health.reached();
+        assert!(!unreached(99));
     }
 
     #[test]

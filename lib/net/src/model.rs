@@ -17,7 +17,7 @@ use crate::engine::{Estimate, Prepared};
 use crate::exchange::{Answer, Decoding, Outcome, Request};
 use crate::exec::Exec;
 use crate::fingerprint::{Asked, Wanted, settings_text};
-use crate::health::Trouble;
+use crate::health::{Tries, Trouble};
 use crate::journal::Billed;
 use crate::key;
 use crate::kind::Kind;
@@ -283,6 +283,14 @@ impl Model {
     pub(crate) fn end_of_run(&self, trouble: Trouble, why: &str) -> Option<Error> {
         match &self.provider {
             Provider::Server(endpoint) => endpoint.end_of_run(trouble, why),
+            _ => None,
+        }
+    }
+
+    /// The end of the run, if its server was tried long enough and never reached.
+    pub(crate) fn never_reached(&self, one: Tries, why: &str) -> Option<Error> {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.never_reached(one, why),
             _ => None,
         }
     }

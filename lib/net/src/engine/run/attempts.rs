@@ -99,7 +99,7 @@ impl Run {
     /// What keeps the models from being asked faster, in words.
     fn limited_by(&self, now: std::time::Instant) -> String {
         if self.is_full() {
-            return format!("limited by {} connections", self.limits.max_connections);
+            return format!("limited by {}", connections(self.limits.max_connections));
         }
         if self.is_behind() {
             return "limited by the journal's disk".to_owned();
@@ -109,7 +109,7 @@ impl Run {
             let seconds = until.map_or(0, |until| until.duration_since(now).as_secs() + 1);
             let what = match why {
                 Why::Idle => return None,
-                Why::Connections => format!("{} connections", self.pace.limit(lane)),
+                Why::Connections => connections(self.pace.limit(lane)),
                 Why::Paused => format!("the server asks to wait {seconds} s"),
                 Why::Requests => "its requests per minute".to_owned(),
                 Why::Tokens => "its tokens per minute".to_owned(),
@@ -195,6 +195,13 @@ impl Run {
         let now = Instant::now().into_std();
         let job = match self.pace.ended(now, || self.draws.next(), job, ticket, ended) {
             Verdict::Again => {
+                if end == End::Unreachable {
+                    let why = answer.error.as_deref().unwrap_or_default();
+                    let tries = self.limits.tries();
+                    if let Some(error) = self.models[lane].never_reached(tries, why) {
+                        self.end_with(error);
+                    }
+                }
                 let record = |asked| Record { asked, answer, attempt, billed, cost };
                 self.ends.extend(asked.map(|asked| (record(asked), None)));
                 return;
@@ -278,6 +285,10 @@ impl Run {
             self.progress.odd(what);
         }
     }
+}
+
+fn connections(count: usize) -> String {
+    format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
 fn used_up(why: &UsedUp) -> Error {
