@@ -93,6 +93,12 @@ impl Act {
         self.cut(head + length, end)
     }
 
+    /// All but the last bytes of it, and then an end.
+    pub fn all_but(self, last: usize, end: End) -> Self {
+        let length = self.bytes().len() - last;
+        self.cut(length, end)
+    }
+
     /// As far as there, and then nothing more.
     pub fn stall_body(self, length: usize) -> Self {
         let mut act = self.cut_body(length, End::Close);

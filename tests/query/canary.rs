@@ -52,7 +52,9 @@ fn echo(asked: &Asked) -> String {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => text + &(byte as char).to_string(),
         _ => text + &format!("%{byte:02X}"),
     });
-    let coded = base64(key.as_bytes());
+    let coded =
+        ["", "Bearer ", ":", "x:"].map(|before| base64(format!("{before}{key}").as_bytes()));
+    let coded = coded.join(" ");
     format!("{} {key} {} {coded} {some} {percent}", asked.authorization, json!(key))
 }
 
@@ -216,6 +218,30 @@ fn canary_a_key_is_nowhere_in_log_probabilities() {
     let fate = FATES.iter().find(|(what, _)| *what == "logprobs").unwrap();
     let found = leaks(fate.0, fate.1, "--top-logprobs 2");
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn canary_a_key_in_an_address_is_not_handed_back() {
+    let server = FaultServer::start(|asked| match asked.prompt.as_str() {
+        "p0" => good(asked),
+        _ => body(
+            400,
+            &[],
+            json!({"error": {"message": format!("no POST {}", asked.path)}}).to_string(),
+        ),
+    });
+    let folder = Folder::new();
+    prompts(&folder, 3);
+    let line = ask(&server, "-o r.jsonl -v");
+    let line = line.replace("/v1", "/v1?key=sk-CANARY-7f3a-and-more");
+    let run = Run::start(&folder, &line).end();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(server.ledger().requests[0].path.contains("CANARY"));
+    folder.ok("seval-query export j.db -o e.jsonl");
+    let files = ["r.jsonl", "e.jsonl", "j.db"].map(|name| folder.read(name));
+    for text in files.iter().chain([&run.stdout.into_bytes(), &run.stderr.into_bytes()]) {
+        assert_eq!(holds(text), None, "{}", String::from_utf8_lossy(text));
+    }
 }
 
 #[test]

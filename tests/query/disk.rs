@@ -51,10 +51,10 @@ fn row_07_a_full_disk_under_the_journal_ends_the_run_and_loses_nothing() {
     let script = format!(
         "set +e; {line} 2> said; echo $? > code; ls > names; \
          seval-query status disk/j.db --format jsonl > before; set -e; \
-         mount -o remount,size=64m disk; cp disk/j.db kept.db; {line} 2> then; \
+         mount -o remount,size=160m disk; cp disk/j.db kept.db; {line} 2> then; \
          seval-query status disk/j.db --format jsonl > after"
     );
-    folder.ok(&on_disk(unshare, "size=4m", &script));
+    folder.ok(&on_disk(unshare, "size=69m", &script));
     let text = |name: &str| String::from_utf8(folder.read(name)).unwrap();
     assert_eq!(text("code").trim(), "1", "{}", text("said"));
     assert!(text("said").contains("disk/j.db"), "{}", text("said"));
@@ -69,6 +69,24 @@ fn row_07_a_full_disk_under_the_journal_ends_the_run_and_loses_nothing() {
     let again = server.count() - ROWS;
     assert!(again <= 8 && again <= after.1, "{again} of {before:?} {after:?}");
     assert_eq!(table(&folder, "r.parquet").len(), ROWS);
+}
+
+#[test]
+fn row_07_large_answers_that_come_at_once_are_kept() {
+    let Some(unshare) = mounting() else { return };
+    let server = FaultServer::start(|asked| says(asked, &"0123456789abcdef".repeat(60_000)));
+    let folder = Folder::new();
+    prompts(&folder, 200);
+    let line = ask(&server, "--max-connections 48 -o r.parquet").replace("j.db", "disk/j.db");
+    let script = format!(
+        "set +e; {line} 2> said; echo $? > code;          seval-query status disk/j.db --format jsonl > status"
+    );
+    folder.ok(&on_disk(unshare, "size=72m", &script));
+    let text = |name: &str| String::from_utf8(folder.read(name)).unwrap();
+    assert_eq!(text("code").trim(), "1", "{}", text("said"));
+    assert!(text("said").contains("MiB left"), "{}", text("said"));
+    let now: serde_json::Value = serde_json::from_str(text("status").trim()).unwrap();
+    assert_eq!((number(&now, "answers"), number(&now, "unfinished")), (server.count(), 0), "{now}");
 }
 
 #[test]
@@ -154,7 +172,7 @@ fn row_08_a_journal_that_may_not_be_written_is_said_before_anything_is_asked() {
          {} 2> said; echo $? > code",
         line.replace("-m m", "-m other")
     );
-    folder.ok(&on_disk(unshare, "size=8m", &script));
+    folder.ok(&on_disk(unshare, "size=80m", &script));
     let said = String::from_utf8(folder.read("said")).unwrap();
     assert_eq!((folder.read("code").as_slice(), server.count()), (b"1\n".as_slice(), 20), "{said}");
     assert!(said.contains("disk/j.db"), "{said}");

@@ -36,6 +36,8 @@ pub struct Asked {
     pub body: Value,
     /// The header of that name, as it came.
     pub authorization: String,
+    /// The address with its query.
+    pub path: String,
     pub at: Instant,
 }
 
@@ -292,6 +294,7 @@ fn received(ledger: &mut Ledger, head: &str, bytes: &[u8], known: &mut Vec<u64>)
         prompt: prompt.and_then(Value::as_str).unwrap_or_default().to_owned(),
         body,
         authorization: header(head, "authorization").to_owned(),
+        path: head.split(' ').nth(1).unwrap_or_default().to_owned(),
         at: Instant::now(),
     };
     tally.received += 1;

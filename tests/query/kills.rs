@@ -22,6 +22,15 @@ fn row_01_a_thousand_kills_lose_nothing_and_pay_for_nothing_twice() {
     kills(1_000, 10_000);
 }
 
+/// A folder with so many prompts, and the line that asks for them at a price.
+fn line(folder: &Folder, server: &FaultServer, rows: usize) -> String {
+    prompts(folder, rows);
+    let price = "{ date = 2026-01-01, input = 3.0, output = 15.0 }";
+    folder.write("models.toml", format!("[model.m]\nmodel = \"m\"\nprice = {price}\n"));
+    let flags = format!("-q --models models.toml --max-connections {CONNECTIONS} -o r.parquet");
+    ask(server, &flags)
+}
+
 /// Runs over so many prompts, one after the other, until that many were killed.
 fn kills(wanted: usize, rows: usize) {
     let (mut draws, mut kills, mut runs) = (Draws(42), 0, 0);
@@ -36,8 +45,7 @@ fn kills(wanted: usize, rows: usize) {
 fn until_done(most: usize, rows: usize, draws: &mut Draws) -> usize {
     let server = FaultServer::start(|asked| good(asked).late(1 + asked.draw(1) % 20));
     let folder = Folder::new();
-    prompts(&folder, rows);
-    let line = ask(&server, &format!("-q --max-connections {CONNECTIONS} -o r.parquet"));
+    let line = line(&folder, &server, rows);
     // About as long as a whole run takes, so that kills fall on every part of one.
     let longest = rows as u64 * 12 / CONNECTIONS as u64 + 100;
     let (mut kills, mut answers, mut unfinished, mut known) = (0, 0, 0, HashSet::new());
@@ -107,9 +115,9 @@ fn complete(folder: &Folder, server: &FaultServer, asked: &[Asked], rows: usize)
         assert_eq!(row["prompt"], format!("p{at}"));
         assert_eq!(row["response"], texts[row["prompt"].as_str()]);
         assert_eq!(row["outcome"], "answered");
+        assert!(row["cost"].parse::<f64>().unwrap() > 0.0, "{row:?}");
     }
     let other = Folder::new();
-    prompts(&other, rows);
-    other.ok(&ask(server, &format!("-q --max-connections {CONNECTIONS} -o r.parquet")));
+    other.ok(&line(&other, server, rows));
     assert!(folder.read("r.parquet") == other.read("r.parquet"), "the output differs");
 }

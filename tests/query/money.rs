@@ -1,11 +1,11 @@
 //! Row 34: what the journal says a run cost is what the server billed, over all its sessions.
 
-use super::acts::{Act, End, body, good, refuses, stream};
+use super::acts::{Act, End, body, chat, good, raw, refuses, stream};
 use super::fault_server::{Asked, FaultServer};
 use super::{Run, ask, number, status};
 use crate::run::Folder;
 use crate::server::prompts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ROWS: usize = 120;
 
@@ -80,6 +80,21 @@ fn row_34_the_sum_over_resumed_runs_is_the_bill() {
     assert_eq!(server.count(), asked);
     let ledger = server.ledger();
     assert!(ledger.keys.values().all(|tally| tally.billed <= 1));
+}
+
+#[test]
+fn row_34_a_bound_below_the_connections_is_used_up_by_each_run() {
+    let server = FaultServer::start(|asked| good(asked).late(5));
+    let folder = Folder::new();
+    let line =
+        priced(&folder, &server, "-q --max-requests 50").replace("connections 4", "connections 64");
+    for (asked, code) in [(50, 4), (100, 4), (ROWS, 0)] {
+        let run = Run::start(&folder, &line).end();
+        assert_eq!((run.code, server.count()), (code, asked), "{run:?}");
+        balanced(&folder, &server);
+        let now = status(&folder);
+        assert_eq!((number(&now, "attempts"), number(&now, "answers")), (asked, asked), "{now}");
+    }
 }
 
 #[test]
@@ -168,6 +183,42 @@ fn row_34_no_run_costs_more_than_it_may() {
     let most = 4.0 * (45.0 * PRICES.0 + 93.0 * PRICES.1) / 1e6;
     assert!(spent > limit / 2.0 && spent <= limit + most, "{spent} of {limit}: {run:?}");
     balanced(&folder, &server);
+}
+
+#[test]
+fn row_34_a_bound_is_used_up_by_what_requests_cost_not_by_what_they_might() {
+    let server = FaultServer::start(|asked| good(asked).late(1));
+    let folder = Folder::new();
+    // An answer is taken for 512 tokens, and has 93 at the most.
+    let (limit, guess) = (0.03, (5.0 * PRICES.0 + 512.0 * PRICES.1) / 1e6);
+    let line = priced(&folder, &server, &format!("-q --max-cost {limit}"));
+    let run = Run::start(&folder, &line.replace("connections 4", "connections 64")).end();
+    assert_eq!(run.code, 4, "{run:?}");
+    let spent = status(&folder)["cost"].as_f64().unwrap();
+    assert!(spent > limit - 1.1 * guess && spent <= limit, "{spent} of {limit}: {run:?}");
+    assert!(run.stderr.contains("were spent"), "{run:?}");
+    balanced(&folder, &server);
+}
+
+#[test]
+fn row_34_what_nobody_counts_costs_what_was_guessed() {
+    let uncounted = |asked: &Asked| {
+        let mut answer = chat(asked, "a");
+        answer["usage"] = Value::Null;
+        raw(answer.to_string())
+    };
+    let server = FaultServer::start(move |asked| match asked.draw(3).is_multiple_of(4) {
+        // Lost on its way, and perhaps charged for.
+        true => good(asked).cut_body(30, End::Close),
+        false => uncounted(asked),
+    });
+    let folder = Folder::new();
+    let line = priced(&folder, &server, "-q --max-tokens 100 --max-cost 0.02");
+    let run = Run::start(&folder, &line).end();
+    assert_eq!(run.code, 4, "{run:?}");
+    // 100 tokens of an answer, and a few of its prompt.
+    let most = 0.02 / (100.0 * PRICES.1 / 1e6);
+    assert!((8..=most as usize).contains(&server.count()), "{} requests", server.count());
 }
 
 #[test]

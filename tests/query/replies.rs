@@ -1,6 +1,6 @@
 //! Rows 16, 17, 19 and 20: answers that are cut, garbled, of another shape or of another model.
 
-use super::acts::{Act, End, chat, chunked, good, raw, stream};
+use super::acts::{Act, End, Step, chat, chunked, good, raw, stream};
 use super::fault_server::{Asked, FaultServer};
 use super::{Run, ask, asked};
 use crate::run::Folder;
@@ -41,12 +41,46 @@ fn row_16_a_stream_without_its_end_is_no_answer() {
         let (outcome, _, row) = one("--stream", move |asked| stream(asked, &asked.answer(), &text));
         assert_eq!(outcome, "failed", "{ends:?}: {row}");
         assert!(!row["error"].is_null(), "{ends:?}: {row}");
+        assert!(row["response"].as_str().unwrap().starts_with("answer "), "{ends:?}: {row}");
     }
     // The connection ends in the middle of an event, with and without a word.
     for end in [End::Close, End::Reset] {
         let (outcome, _, row) =
             one("--stream", move |asked| stream(asked, &asked.answer(), DONE).cut_body(400, end));
         assert_eq!(outcome, "failed", "{row}");
+    }
+}
+
+#[test]
+fn row_16_an_error_after_text_may_be_charged_for_and_is_asked_for_once_more() {
+    let server = FaultServer::start(|asked| {
+        stream(
+            asked,
+            "so far",
+            "data: {\"error\": {\"message\": \"no memory\", \"code\": 500}}\n\n",
+        )
+    });
+    let folder = Folder::new();
+    prompts(&folder, 4);
+    let rows = super::answers(&folder, &server, "--stream");
+    assert_eq!(super::column(&rows, "response"), ["so far"; 4]);
+    assert_eq!(super::number(&super::status(&folder), "possibly_billed"), 8);
+    assert_eq!(server.count(), 8);
+}
+
+#[test]
+fn row_16_a_stream_that_says_it_is_whole_is_whole_however_its_connection_ends() {
+    for hold in [false, true] {
+        let server = FaultServer::start(move |asked| {
+            // All but the chunk that ends the body.
+            let mut act = stream(asked, &asked.answer(), DONE).all_but(5, End::Close);
+            act.steps.extend(hold.then_some(Step::Hold));
+            act
+        });
+        let rows = asked(3, &server, "--stream --idle-timeout 1");
+        assert_eq!(super::column(&rows, "outcome"), ["answered"; 3], "{hold}: {}", rows[0]);
+        assert!(rows.iter().all(|row| row["output_tokens"].as_i64() > Some(0)), "{hold}");
+        assert_eq!(server.count(), 3, "{hold}");
     }
 }
 
@@ -176,6 +210,10 @@ fn row_19_answers_of_another_shape_do_no_harm() {
         (json!({"choices": message("a"), "usage": null}), "answered", "a", None),
         (json!({"choices": message("a"), "usage": usage}), "answered", "a", Some(7)),
         (json!({"choices": message("a"), "usage": null, "error": null}), "answered", "a", None),
+        (json!({"choices": message("a"), "error": ""}), "answered", "a", None),
+        (json!({"choices": message("a"), "error": {}}), "answered", "a", None),
+        (json!({"choices": message("a"), "error": false}), "answered", "a", None),
+        (json!({"choices": message("a"), "error": "no"}), "failed", "-", None),
         (
             json!({"choices": message("a"), "usage": {"prompt_tokens": -1}, "x": {}}),
             "answered",
@@ -223,6 +261,48 @@ fn row_19_answers_of_another_shape_do_no_harm() {
     let two = json!([{"message": {"content": "a"}}, {"message": {"content": "b"}}]);
     let (outcome, response, _) = one("", move |_| raw(json!({"choices": two}).to_string()));
     assert_eq!((outcome.as_str(), response.as_str()), ("answered", "a"));
+}
+
+#[test]
+fn row_19_counts_that_cannot_be_stop_no_run_and_spoil_no_books() {
+    for count in [json!(i64::MAX), json!(u64::MAX), json!(1e300), json!(-1), json!("9".repeat(40))]
+    {
+        let tokens = json!({"prompt_tokens": count, "completion_tokens": count});
+        let server = FaultServer::start(move |asked| {
+            let mut answer = chat(asked, &asked.answer());
+            answer["usage"] = tokens.clone();
+            raw(answer.to_string())
+        });
+        let folder = Folder::new();
+        prompts(&folder, 3);
+        let price = "{ date = 2026-01-01, input = 3.0, output = 15.0 }";
+        let model =
+            format!("[model.m]\nmodel = \"m\"\ntokens_per_minute = 1000000\nprice = {price}\n");
+        folder.write("models.toml", model);
+        let rows = super::answers(&folder, &server, "--models models.toml");
+        assert_eq!(super::column(&rows, "outcome"), ["answered"; 3], "{count}: {}", rows[0]);
+        assert!(rows[0]["input_tokens"].is_null(), "{}", rows[0]);
+        assert_eq!(super::number(&super::status(&folder), "answers"), 3);
+    }
+}
+
+#[test]
+fn row_19_words_about_an_answer_are_short_and_oddities_few() {
+    let server = FaultServer::start(|asked| {
+        let mut answer = chat(asked, &asked.answer());
+        let long = format!("{}-{}", asked.key, "x".repeat(1 << 20));
+        answer["model"] = json!(long);
+        answer["system_fingerprint"] = json!(long);
+        answer["choices"][0]["finish_reason"] = json!("stop");
+        raw(answer.to_string())
+    });
+    let folder = Folder::new();
+    prompts(&folder, 100);
+    let run = Run::start(&folder, &ask(&server, "--format jsonl")).end();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.lines().all(|line| line.len() < 4000), "{}", run.stdout.len());
+    let warnings = run.stderr.matches("was asked").count();
+    assert!((1..=16).contains(&warnings), "{warnings}");
 }
 
 #[test]

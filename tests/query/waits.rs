@@ -161,6 +161,14 @@ fn row_11_and_no_oftener_than_was_said() {
 }
 
 #[test]
+fn row_11_a_wait_of_nothing_is_no_leave_to_ask_again_and_again() {
+    let server = FaultServer::start(|_| refuses(503, &[("retry-after", "0")]));
+    let rows = asked(100, &server, "");
+    assert_eq!(column(&rows, "outcome"), ["failed"; 100]);
+    assert!(server.count() <= 100 + 20 + 10, "{} requests", server.count());
+}
+
+#[test]
 fn row_11_bursts_cost_no_more_than_what_failed() {
     // One request in ten fails, once.
     let fails = |asked: &Asked| asked.nth == 0 && asked.draw(11).is_multiple_of(10);
@@ -199,6 +207,23 @@ fn one_is_slow(slow: impl Fn(&Asked) -> super::acts::Act + Send + Sync + 'static
     let limit = Duration::from_secs(flags.split(' ').next_back().unwrap().parse().unwrap());
     assert!(last.max().unwrap() < began + limit, "the others waited");
     assert_eq!(ledger.keys.values().filter(|tally| tally.received > 1).count(), 0);
+}
+
+#[test]
+fn row_15_one_that_takes_long_holds_up_none_of_thousands() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = FaultServer::start(move |asked| match asked.prompt.as_str() {
+        "p5" => good(asked).after(Step::Until(held.clone())),
+        _ => good(asked),
+    });
+    let folder = Folder::new();
+    prompts(&folder, 3000);
+    let run = Run::start(&folder, &ask(&server, "-q --max-connections 8 -o r.parquet"));
+    let all = server.wait_for(Duration::from_secs(60), |ledger| ledger.requests.len() == 3000);
+    gate.open();
+    assert!(all, "{} asked while one was waited for", server.count());
+    assert_eq!(run.end().code, 0);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use url::Url;
 /// garble them.
 const SHORTEST_SECRET: usize = 4;
 
+/// A value in an address that is shorter than this is a version or a flag.
+const SHORTEST_KEY: usize = 12;
+
 /// The end of the chat API's address.
 pub(crate) const CHAT: &str = "/chat/completions";
 
@@ -87,9 +90,26 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
             _ => format!("%{byte:02X}"),
         })
         .collect();
-    // Of the same in base64, what does not depend on what stands beside it.
-    let base64 = STANDARD_NO_PAD.encode(&secret[..secret.len() - secret.len() % 3]);
-    vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent, base64]
+    let plain = [secret.to_owned(), json.trim_matches('"').to_owned(), percent];
+    plain
+        .into_iter()
+        .chain((0..3).filter_map(|before| in_base64(secret.as_bytes(), before)))
+        .collect()
+}
+
+/// Of a secret in base64 that so many bytes stand before, what does not depend on its neighbours.
+fn in_base64(secret: &[u8], before: usize) -> Option<String> {
+    let whole = secret.get((3 - before) % 3..)?;
+    let text = STANDARD_NO_PAD.encode(&whole[..whole.len() - whole.len() % 3]);
+    (text.len() >= SHORTEST_SECRET).then_some(text)
+}
+
+/// What of an address may be a key: its query, and the values in it that are as long as one.
+pub(crate) fn secrets(url: &Url) -> Vec<String> {
+    let query = url.query().into_iter().flat_map(|query| query.split('&'));
+    let pairs = query.filter(|pair| pair.len() >= SHORTEST_KEY).map(str::to_owned);
+    let values = url.query_pairs().filter(|(_, value)| value.len() >= SHORTEST_KEY);
+    pairs.chain(values.flat_map(|(_, value)| forms(&value))).collect()
 }
 
 /// Whether the address is one of this machine.
@@ -153,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn what_of_a_query_may_be_a_key() {
+        let url = check("https://x.example.org/v1?api-version=7&k=canary/12345%2B", CHAT).unwrap();
+        let secrets = secrets(&url);
+        for echoed in ["GET /v1?k=canary/12345%2B", "the key canary/12345+ is no key"] {
+            assert!(secrets.iter().any(|secret| echoed.contains(secret)), "{secrets:?}");
+        }
+        assert!(!secrets.iter().any(|secret| "version 7 of the api".contains(secret)));
+    }
+
+    #[test]
     fn an_api_with_a_query() {
         let url = check("https://x.example.org/v1beta?k=1", "/models/m:stream?alt=sse").unwrap();
         assert_eq!(url.as_str(), "https://x.example.org/v1beta/models/m:stream?k=1&alt=sse");
@@ -170,7 +200,11 @@ mod tests {
 
     #[test]
     fn a_secret_in_every_form() {
-        assert_eq!(forms("a/\"b+"), ["a/\"b+", "a/\\\"b+", "a%2F%22b%2B", "YS8i"]);
+        assert_eq!(forms("a/\"b+"), ["a/\"b+", "a/\\\"b+", "a%2F%22b%2B", "YS8i", "ImIr", "LyJi"]);
         assert!(forms("x").is_empty());
+        for before in ["", "x", "Bearer ", "Authorization: Bearer "] {
+            let sent = STANDARD_NO_PAD.encode(format!("{before}sk-canary-123, and so on"));
+            assert!(forms("sk-canary-123").iter().any(|form| sent.contains(form)), "{before}");
+        }
     }
 }

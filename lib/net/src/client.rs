@@ -105,7 +105,10 @@ impl Client {
                 Err(mut error) => match error.take_message() {
                     // Not a byte of it was sent: the server had closed the connection before.
                     Some(unsent) if !is_new => request = unsent,
-                    _ => return Err(Failure::Lost(deepest(error.error()).to_string())),
+                    Some(_) => {
+                        return Err(Failure::Unreachable(deepest(error.error()).to_string()));
+                    }
+                    None => return Err(Failure::Lost(deepest(error.error()).to_string())),
                 },
             }
         }

@@ -73,6 +73,14 @@ impl Dialect {
         }
     }
 
+    /// The limit on an answer's tokens that is sent where none is set.
+    pub fn most_tokens(self) -> Option<i64> {
+        match self {
+            Self::Anthropic => Some(anthropic::MAX_TOKENS),
+            Self::Chat | Self::Completions | Self::Gemini => None,
+        }
+    }
+
     /// The settings that are set, as they are sent.
     pub fn settings(self, decoding: &Decoding) -> Map<String, Value> {
         match self {
@@ -144,9 +152,11 @@ fn joined(request: &Request, role: impl Fn(&str) -> bool) -> Option<String> {
 pub(crate) fn settle(answer: &mut Answer) {
     let reason = answer.finish_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
     answer.outcome = match reason.as_str() {
-        "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => {
-            Outcome::Truncated
-        }
+        "length"
+        | "max_tokens"
+        | "model_length"
+        | "model_context_window_exceeded"
+        | "pause_turn" => Outcome::Truncated,
         // Anthropic, Gemini, Zhipu, Bedrock; all others by the words of errors.
         "refusal"
         | "safety"

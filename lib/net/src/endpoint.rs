@@ -15,6 +15,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use seval_core::{Error, Result};
 use tokio::time::{Instant, timeout};
+use url::Url;
 
 use crate::address;
 use crate::body::{self, Body};
@@ -90,11 +91,12 @@ impl Endpoint {
         let url = address::check(base, &kind.api(model, stream))?;
         Ok(Self {
             model: model.into(),
-            address: address::shown(&url).into(),
+            // Whether it comes in pieces makes no other question of it.
+            address: address::shown(&address::check(base, &kind.api(model, false))?).into(),
             client: Client::new(&url, &headers(&kind, connection.api_key.as_ref())?, connection)?,
             kind,
             stream,
-            key_forms: key_forms(connection.api_key.as_ref()),
+            key_forms: key_forms(connection.api_key.as_ref(), &url),
             connection: connection.clone(),
             last: Last::default(),
             health: Health::default(),
@@ -115,7 +117,8 @@ impl Endpoint {
         let limit = self.connection.attempt_timeout;
         let mut attempt = timeout(limit, self.send(request, body)).await.unwrap_or_else(|_| {
             let cause = format!("no answer within {} s", limit.as_secs_f32());
-            possibly(Answer::without_text(Outcome::TimedOut, cause), End::Final)
+            let timed_out = Answer::without_text(Outcome::TimedOut, cause);
+            possibly(timed_out, End::Trouble(Trouble::Silent))
         });
         self.take_key_out(&mut attempt.answer);
         attempt.answer.latency_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -130,10 +133,11 @@ impl Endpoint {
             text(&mut answer.response);
         }
         text(&mut answer.reasoning);
-        text(&mut answer.finish_reason);
-        text(&mut answer.served_model);
-        text(&mut answer.system_fingerprint);
-        answer.error = answer.error.take().map(|error| self.clean(&error));
+        // Words about the answer, which may be as long as the server likes.
+        let words = [&mut answer.finish_reason, &mut answer.served_model];
+        for word in words.into_iter().chain([&mut answer.system_fingerprint, &mut answer.error]) {
+            *word = word.take().map(|word| self.clean(&word));
+        }
         if answer.logprobs.as_ref().is_some_and(|tokens| self.spells_key(tokens)) {
             answer.logprobs = None;
         }
@@ -164,55 +168,67 @@ impl Endpoint {
         let streamed = is_stream(&reply.headers);
         let read = self.read(&mut reply, limit).await;
         let read_whole = |body: &[u8]| match streamed {
-            true => self.kind.read_stream(body),
+            true => Ok(self.kind.read_stream(body)),
             false => match self.kind.read_plain(body) {
-                Some(answer) => Reply::Answer(Box::new(answer)),
+                Some(answer) => Ok(Reply::Answer(Box::new(answer))),
                 None => reply::read(body, |value| self.kind.read(value, request)),
             },
         };
         match read {
             Body::Whole(body) => match read_whole(&body) {
-                Reply::Answer(answer) => self.answered(answer),
-                Reply::Complaint(complaint) => {
-                    let named =
-                        complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
-                    refused(named.unwrap_or(reply.status), &reply.headers, complaint)
+                Ok(Reply::Answer(answer)) => self.answered(answer),
+                Ok(Reply::Complaint(complaint)) => {
+                    broken_off(reply.status, &reply.headers, complaint)
                 }
+                Err(cause) => possibly(failed(cause), End::Trouble(Trouble::Unreadable)),
             },
             Body::Cut(_) => {
-                let cause = format!("the answer is larger than {limit} bytes");
-                self.answered(Box::new(Answer::without_text(Outcome::TooLarge, cause)))
+                self.answered(Box::new(Answer::without_text(Outcome::TooLarge, larger_than(limit))))
             }
             Body::Paused(part) => {
                 let pause = self.connection.idle_timeout.as_secs_f32();
                 let cause = format!("the answer began, and then nothing came for {pause} s");
-                let answer = self.part(streamed, &part, Outcome::TimedOut, cause);
-                possibly(answer, End::Final)
+                self.part(
+                    streamed,
+                    &part,
+                    Answer::without_text(Outcome::TimedOut, cause),
+                    End::Final,
+                )
             }
             Body::Lost(part, cause) => {
-                let cause = format!("the connection was lost: {cause}");
-                possibly(self.part(streamed, &part, Outcome::Failed, cause), End::Lost)
+                let answer = failed(format!("the connection was lost: {cause}"));
+                self.part(streamed, &part, answer, End::Lost)
             }
         }
     }
 
-    /// An answer, whatever is in it: it will have been charged for, and is not asked for again at once.
-    fn answered(&self, answer: Box<Answer>) -> Attempt {
-        self.health.answered();
-        let billed = match answer.outcome {
-            Outcome::Failed => Billed::Possibly,
-            _ => Billed::Yes,
-        };
-        Attempt { answer, end: End::Final, billed }
+    /// Whether an answer was cut at another size than it would be now.
+    pub fn cuts_elsewhere(&self, answer: &Answer) -> bool {
+        let now = larger_than(self.connection.max_response_bytes);
+        answer.outcome == Outcome::TooLarge && answer.error.as_ref() != Some(&now)
     }
 
-    /// What had come of a stream before it broke off is kept beside the cause.
-    fn part(&self, streamed: bool, body: &[u8], outcome: Outcome, cause: String) -> Answer {
+    /// An answer, whatever is in it: it will have been charged for, and is not asked for again at once.
+    fn answered(&self, answer: Box<Answer>) -> Attempt {
+        if answer.outcome == Outcome::Failed {
+            return possibly(*answer, End::Final);
+        }
+        self.health.answered();
+        Attempt { answer, end: End::Final, billed: Billed::Yes }
+    }
+
+    /// What a stream comes to that broke off: the answer, if the server had said that it is whole; or
+    /// else what had come of it is kept beside the cause.
+    fn part(&self, streamed: bool, body: &[u8], broken: Answer, end: End) -> Attempt {
         let response = match streamed.then(|| self.kind.read_stream(body)) {
-            Some(Reply::Answer(answer)) => answer.response,
-            _ => None,
+            Some(Reply::Answer(whole)) if whole.outcome != Outcome::Failed => {
+                return self.answered(whole);
+            }
+            Some(Reply::Answer(part)) => part.response,
+            Some(Reply::Complaint(complaint)) => complaint.part,
+            None => None,
         };
-        Answer { response, ..Answer::without_text(outcome, cause) }
+        possibly(Answer { response, ..broken }, end)
     }
 
     async fn read(&self, reply: &mut client::Reply<'_>, limit: usize) -> Body {
@@ -238,6 +254,10 @@ impl Endpoint {
                 format!("nothing listens at {address}: {why}"),
                 "start the server, or correct --base-url",
             ),
+            Trouble::Unreachable if why.contains("open files") => (
+                format!("cannot reach {address}: {why}"),
+                "ask less at once with --max-connections, or raise the limit with ulimit -n",
+            ),
             Trouble::Unreachable => {
                 (format!("cannot reach {address}: {why}"), "check --base-url and the network")
             }
@@ -246,6 +266,11 @@ impl Endpoint {
             Trouble::NotFound => {
                 (format!("{why} (at {address})"), "check the model's name and --base-url")
             }
+            Trouble::Unreadable => (format!("{why} (at {address})"), "check --base-url"),
+            Trouble::Silent => (
+                format!("{why} from {address}, and none to any request before"),
+                "see whether the server works; allow more time with --attempt-timeout",
+            ),
         };
         Error::world(place, self.clean(&what)).hint(hint)
     }
@@ -326,13 +351,29 @@ fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-fn key_forms(key: Option<&SecretString>) -> Vec<SecretString> {
+fn key_forms(key: Option<&SecretString>, url: &Url) -> Vec<SecretString> {
     let forms = key.into_iter().flat_map(|key| address::forms(key.expose_secret()));
-    forms.map(SecretString::from).collect()
+    forms.chain(address::secrets(url)).map(SecretString::from).collect()
 }
 
 fn possibly(answer: Answer, end: End) -> Attempt {
     Attempt { answer: Box::new(answer), end, billed: Billed::Possibly }
+}
+
+/// What an error comes to that a reply with a good status ends in.
+fn broken_off(status: StatusCode, headers: &HeaderMap, mut complaint: Complaint) -> Attempt {
+    let named = complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let part = complaint.part.take();
+    let refused = refused(named.unwrap_or(status), headers, complaint);
+    if part.is_none() {
+        return refused;
+    }
+    // Text was made, so that it may be charged for, and so may another attempt.
+    let end = match refused.end {
+        End::Limited(_) | End::FailedUntil(_) | End::Overloaded | End::Failed => End::Lost,
+        end => end,
+    };
+    possibly(Answer { response: part, ..*refused.answer }, end)
 }
 
 /// What a reply with a bad status comes to.
@@ -353,7 +394,8 @@ fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Att
             unbilled(self::failed(format!("{why}; redirects are not followed")), End::Final)
         }
         429 => failed(End::Limited(after())),
-        code if may_pass(status) => match after() {
+        // A wait of nothing is no wait, and says nothing of when to come back.
+        code if may_pass(status) => match after().filter(|after| !after.is_zero()) {
             Some(after) => failed(End::FailedUntil(after)),
             None if matches!(code, 503 | 529) => failed(End::Overloaded),
             None => failed(End::Failed),
@@ -374,6 +416,11 @@ fn lost(failure: Failure) -> Attempt {
             possibly(failed(format!("the connection was lost: {cause}")), End::Lost)
         }
     }
+}
+
+/// What is said of an answer that was cut; the journal is asked by it where.
+fn larger_than(limit: usize) -> String {
+    format!("the answer is larger than {limit} bytes")
 }
 
 fn failed(why: String) -> Answer {

@@ -220,6 +220,19 @@ impl Iterator for Answers {
 }
 
 impl Answers {
+    /// The error that ended the run, if one did already and all answers before it are taken.
+    pub(crate) fn broken(&mut self) -> Option<Error> {
+        let State::Engine(answers, ready) = &mut self.state else { return None };
+        if ready.as_slice().is_empty()
+            && let Ok(group) = answers.try_recv()
+        {
+            *ready = group.into_iter();
+        }
+        let error = ready.as_slice().first()?.as_ref().err()?.clone();
+        self.state = State::Ended;
+        Some(error)
+    }
+
     /// No more answers.
     pub(crate) fn ended() -> Self {
         let (stopper, _) = watch::channel(false);

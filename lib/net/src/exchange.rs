@@ -211,7 +211,9 @@ impl Answer {
 
     /// Bytes of text, for bounding memory.
     pub(crate) fn weight(&self) -> usize {
-        let texts = [&self.response, &self.reasoning].into_iter().flatten().map(String::len);
+        let said = [&self.response, &self.reasoning, &self.error, &self.finish_reason];
+        let about = [&self.served_model, &self.system_fingerprint];
+        let texts = said.into_iter().chain(about).flatten().chain(&self.replies).map(String::len);
         let tokens = self.logprobs.iter().flatten();
         // A token and each of its neighbours is a short text of its own.
         texts.sum::<usize>() + tokens.map(|token| 64 * (1 + token.top.len())).sum::<usize>()

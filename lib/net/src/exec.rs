@@ -302,12 +302,9 @@ fn wait_until<T>(find: impl Fn() -> Option<T>) -> Option<T> {
 
 /// The answer in a reply, read as that of a server that says the same.
 fn answer(mut reply: Value) -> Answer {
-    let error = match reply["error"].take() {
-        // Some commands always give the key.
-        Value::String(text) if text.is_empty() => Value::Null,
-        error => error,
-    };
-    if error.is_null() && !matches!(reply.get("response"), Some(Value::String(_) | Value::Null)) {
+    let error = reply["error"].take();
+    let is_answer = !reply::says_something(&error);
+    if is_answer && !matches!(reply.get("response"), Some(Value::String(_) | Value::Null)) {
         let cause = "the command's reply has neither a text `response` nor an `error`";
         return Answer::without_text(Outcome::Failed, cause);
     }

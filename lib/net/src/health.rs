@@ -14,11 +14,14 @@ pub(crate) enum Trouble {
     Unreachable,
     /// Status 401, or an account that is used up: no other request will fare better.
     Denied,
-    /// Status 403. Some servers say so of single prompts, so it counts at once only before any
-    /// answer.
+    /// Status 403. Some servers say so of single prompts.
     Forbidden,
     /// Status 404: no such model, or no such address.
     NotFound,
+    /// A good status, and no JSON: some other server is there, or a page to log in at.
+    Unreadable,
+    /// No answer in the time that one may take.
+    Silent,
 }
 
 /// What one request may have until it is given up.
@@ -53,6 +56,11 @@ impl Health {
         state.strikes = 0;
     }
 
+    /// Whether the server gave any answer.
+    pub fn has_answered(&self) -> bool {
+        self.state().answered
+    }
+
     /// Some HTTP server is there, whatever it said.
     pub fn reached(&self) {
         self.state().reached = true;
@@ -77,8 +85,10 @@ impl Health {
         state.last = Some(trouble);
         match trouble {
             Trouble::Denied => true,
-            Trouble::Forbidden => !state.answered || state.strikes >= STRIKES,
-            Trouble::NotFound => !state.answered && state.strikes >= STRIKES,
+            Trouble::Forbidden => state.strikes >= STRIKES,
+            Trouble::NotFound | Trouble::Unreadable | Trouble::Silent => {
+                !state.answered && state.strikes >= STRIKES
+            }
             // A server that was there may come back: what is lost meanwhile is rows, not the run.
             Trouble::Unreachable => !state.reached && state.strikes >= STRIKES,
         }
@@ -125,7 +135,7 @@ mod tests {
     fn a_bad_key_ends_the_run_at_once_and_a_forbidden_prompt_does_not() {
         let health = Health::default();
         assert!(health.failed(Trouble::Denied));
-        assert!(health.failed(Trouble::Forbidden));
+        assert!(!health.failed(Trouble::Forbidden));
         health.answered();
         assert!(!health.failed(Trouble::Forbidden));
         assert!(!health.failed(Trouble::Forbidden));

@@ -46,8 +46,8 @@ struct Shared {
 #[derive(Clone, Copy)]
 struct Entry {
     row: i64,
-    /// Gives way to an answer that is final.
-    failed: bool,
+    /// Gives way to an answer that does not.
+    gives_way: bool,
     /// Somebody asked for it.
     taken: bool,
     /// It was there when the journal was opened.
@@ -114,7 +114,7 @@ impl Journal {
     fn start(store: Store, room: Room) -> Result<Self> {
         let index = store.index()?;
         let index = index.into_iter().map(|(fingerprint, row, outcome)| {
-            (fingerprint, Entry { row, failed: !is_kept(outcome), taken: false, earlier: true })
+            (fingerprint, Entry { row, gives_way: gives_way(outcome), taken: false, earlier: true })
         });
         let (commands, queue) = mpsc::channel();
         let shared = Shared {
@@ -254,12 +254,18 @@ pub(crate) fn is_kept(outcome: Outcome) -> bool {
     }
 }
 
+/// Whether a later answer may take its place: it failed, or was cut at a size that may be another
+/// now.
+pub(crate) fn gives_way(outcome: Outcome) -> bool {
+    !is_kept(outcome) || outcome == Outcome::TooLarge
+}
+
 /// The first answer stays, but one that failed gives way to a later one.
 fn enter(index: &mut HashMap<Fingerprint, Entry>, fingerprint: Fingerprint, new: Entry) {
     index
         .entry(fingerprint)
         .and_modify(|old| {
-            if old.failed && !new.failed {
+            if old.gives_way && !new.gives_way {
                 *old = Entry { taken: old.taken, ..new };
             }
         })

@@ -7,6 +7,7 @@ mod ask;
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -28,6 +29,9 @@ const STEP_ROWS: usize = 512;
 
 /// Batches whose questions are made ahead.
 const AHEAD: usize = 4;
+
+/// How often it is looked whether a run was told to end, while no row comes.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A model that a critic asks.
 pub struct Asks {
@@ -190,7 +194,17 @@ impl Critique {
         };
         let batches = std::iter::from_fn(move || {
             // A batch is here before the first of its answers; after the last there is none.
-            let Ok((batch, steps)) = asked.recv() else {
+            let next = loop {
+                match asked.recv_timeout(LOOK) {
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        if let Some(error) = answers.broken() {
+                            return Some(Err(error));
+                        }
+                    }
+                    next => break next,
+                }
+            };
+            let Ok((batch, steps)) = next else {
                 return answers.next().and_then(Result::err).map(Err);
             };
             Some(judged(&critics, steps, &mut answers).and_then(|rows| match &form {

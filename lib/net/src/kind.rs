@@ -131,6 +131,14 @@ impl Kind {
         }
     }
 
+    /// The limit on an answer's tokens that is sent where none is set.
+    pub fn most_tokens(&self) -> Option<i64> {
+        match self {
+            Self::Text(provider) => provider.dialect.most_tokens(),
+            Self::Embeddings => None,
+        }
+    }
+
     /// The request as it is sent.
     pub fn body(&self, model: &str, request: &Request, stream: bool) -> Value {
         match self {
@@ -176,7 +184,7 @@ impl Kind {
         let mut stream = Stream::new(provider.dialect);
         match events(&mut stream, body) {
             Ok(()) => Reply::Answer(Box::new(stream.finish())),
-            Err(complaint) => Reply::Complaint(complaint),
+            Err(complaint) => Reply::Complaint(Complaint { part: stream.said(), ..complaint }),
         }
     }
 }

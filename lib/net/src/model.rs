@@ -9,6 +9,7 @@ use seval_core::expand::plan::tokens;
 use seval_core::{Error, Result};
 use tokio::time::timeout;
 
+use crate::address;
 use crate::batch;
 use crate::connection::Connection;
 use crate::dialect::Dialect;
@@ -106,7 +107,7 @@ impl Model {
         let model = Self::at_server(&entry.model, &with_key(&connection, &kind)?, kind)?;
         let rate = |most: Option<u64>| most.map(|most| most as f64);
         let settings = Settings {
-            decoding: entry.decoding.clone(),
+            decoding: entry.decoding.clone().over(&model.settings.decoding),
             price: entry.price.clone(),
             max_connections: entry.max_connections,
             requests_per_minute: rate(entry.requests_per_minute),
@@ -124,8 +125,11 @@ impl Model {
 
     /// A model of that kind of server, under the name by which the server knows it.
     fn at_server(name: &str, connection: &Connection, kind: Kind) -> Result<Self> {
+        let max_tokens = kind.most_tokens();
         let endpoint = Endpoint::open(check(name)?, connection, kind)?;
-        Ok(Self::of(name.to_owned(), Provider::Server(Arc::new(endpoint))))
+        let model = Self::of(name.to_owned(), Provider::Server(Arc::new(endpoint)));
+        let decoding = Decoding { max_tokens, ..Decoding::default() };
+        Ok(Self { settings: Settings { decoding, ..model.settings }, ..model })
     }
 
     /// A model that gives embeddings: the answer to a request is what [`crate::embed`] unpacks.
@@ -198,11 +202,20 @@ impl Model {
 
     /// What a file of requests knows a request by.
     pub(crate) fn asked_by_file(&self, request: &Request) -> Asked {
-        self.asked_at(batch::ADDRESS, request)
+        match &self.provider {
+            // Another API than the chat is another address.
+            Provider::Server(endpoint) => match endpoint.kind().api(self.server_name(), false) {
+                api if api != address::CHAT => {
+                    self.asked_at(&format!("{}{api}", batch::ADDRESS), request)
+                }
+                _ => self.asked_at(batch::ADDRESS, request),
+            },
+            _ => self.asked_at(batch::ADDRESS, request),
+        }
     }
 
     fn asked_at(&self, address: &str, request: &Request) -> Asked {
-        let settings = settings_text(Dialect::Chat.settings(&request.decoding)).into();
+        let settings = self.settings_text(&request.decoding).into();
         let model = self.server_name().into();
         Asked::new(Wanted::Text, &model, &address.into(), &settings, request)
     }
@@ -292,6 +305,22 @@ impl Model {
         match &self.provider {
             Provider::Server(endpoint) => endpoint.never_reached(one, why),
             _ => None,
+        }
+    }
+
+    /// Whether its server has given an answer.
+    pub(crate) fn has_answered(&self) -> bool {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.health.has_answered(),
+            _ => false,
+        }
+    }
+
+    /// Whether an answer was cut at another size than it would be now.
+    pub(crate) fn cuts_elsewhere(&self, answer: &Answer) -> bool {
+        match &self.provider {
+            Provider::Server(endpoint) => endpoint.cuts_elsewhere(answer),
+            _ => false,
         }
     }
 

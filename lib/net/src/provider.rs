@@ -177,7 +177,7 @@ impl Provider {
     /// The answer in a whole reply that is no error.
     pub fn read(&self, value: &Value) -> Answer {
         let mut answer = self.dialect.read(value);
-        let number = |pointer: &String| reply::integer(value.pointer(pointer)?);
+        let number = |pointer: &String| reply::count(value.pointer(pointer)?);
         if let Some(pointer) = &self.read.input_tokens {
             answer.usage.input_tokens = number(pointer);
         }
@@ -299,10 +299,11 @@ impl Provider {
             return Err(format!("request: what is sent is {sent}"));
         }
         let answer = match reply::read(example.reply.as_bytes(), |value| self.read(value)) {
-            Reply::Answer(answer) => shown(&answer),
-            Reply::Complaint(complaint) => {
+            Ok(Reply::Answer(answer)) => shown(&answer),
+            Ok(Reply::Complaint(complaint)) => {
                 return Err(format!("reply: it is an error: {}", complaint.message));
             }
+            Err(cause) => return Err(format!("reply: {cause}")),
         };
         match answer == example.answer {
             true => Ok(()),

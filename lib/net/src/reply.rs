@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-use crate::exchange::{Answer, Outcome};
+use crate::exchange::Answer;
 
 /// Words by which providers name their filter in an error's code or type.
 const FILTERS: [&str; 9] = [
@@ -50,6 +50,9 @@ const BAD_KEYS: [&str; 2] = ["api_key_invalid", "invalid_api_key"];
 /// The longest `error` of an answer, in characters.
 const ERROR_CHARS: usize = 300;
 
+/// The most tokens that an answer can be said to have taken.
+const MOST_TOKENS: i64 = 1 << 40;
+
 /// What an error body says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Complaint {
@@ -61,6 +64,8 @@ pub(crate) struct Complaint {
     pub used_up: bool,
     /// The status that the body names, if it names one.
     pub status: Option<u16>,
+    /// The text that had come before, in a stream.
+    pub part: Option<String>,
 }
 
 impl Complaint {
@@ -83,22 +88,33 @@ pub(crate) enum Reply {
 }
 
 /// Reads the body of a reply with a good status; `answer` reads it once it is parsed and no error.
-pub(crate) fn read(body: &[u8], answer: impl FnOnce(&Value) -> Answer) -> Reply {
+/// What is no JSON at all is said in words.
+pub(crate) fn read(body: &[u8], answer: impl FnOnce(&Value) -> Answer) -> Result<Reply, String> {
     let value = match parse(body) {
         Ok(value) => value,
         Err(error) => {
-            let cause = format!("the answer is not JSON: {error}: {}", opening(body));
-            return Reply::Answer(Box::new(Answer::without_text(Outcome::Failed, cause)));
+            return Err(format!("the answer is not JSON: {error}: {}", opening(body)));
         }
     };
-    read_value(&value, answer)
+    Ok(read_value(&value, answer))
 }
 
 /// Reads the body of a reply with a good status, once it is parsed.
 pub(crate) fn read_value(value: &Value, answer: impl FnOnce(&Value) -> Answer) -> Reply {
     match value.get("error") {
-        Some(error) if !error.is_null() => Reply::Complaint(complaint(value)),
+        Some(error) if says_something(error) => Reply::Complaint(complaint(value)),
         _ => Reply::Answer(Box::new(answer(value))),
+    }
+}
+
+/// Whether an error says that there is one: some servers always send the field.
+pub(crate) fn says_something(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
     }
 }
 
@@ -144,6 +160,7 @@ pub(crate) fn complaint(value: &Value) -> Complaint {
             .and_then(|status| u16::try_from(status).ok())
             .filter(|s| (400..600).contains(s))
             .or_else(named),
+        part: None,
     }
 }
 
@@ -183,6 +200,11 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
+}
+
+/// A number of tokens. One that no model can have taken is none: sums of them must stay numbers.
+pub(crate) fn count(value: &Value) -> Option<i64> {
+    integer(value).filter(|count| (0..=MOST_TOKENS).contains(count))
 }
 
 /// Text from outside as one short line.

@@ -2,6 +2,7 @@
 //! model's answer to what stands before it, and then the conversation goes on.
 
 use crate::exchange::{Answer, Message, Outcome, Request, Usage};
+use crate::reply;
 
 /// What is left of a conversation once its first part has been asked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,7 +48,7 @@ impl Rest {
         let turn = self.replies.len() + 1;
         let (true, Some(text)) = (usable, &answer.response) else {
             let why = answer.error.as_deref().unwrap_or(answer.outcome.as_str());
-            let error = Some(format!("turn {turn} of {}: {why}", self.turns));
+            let error = Some(reply::short(&format!("turn {turn} of {}: {why}", self.turns)));
             return Step::Done(Box::new(self.sum(Answer { error, ..answer })));
         };
         let reply = Message { role: "assistant".into(), content: text.clone() };
@@ -81,7 +82,7 @@ impl Rest {
     fn add(&mut self, answer: &Answer) {
         let add = |sum: &mut Option<i64>, more: Option<i64>| {
             if let Some(more) = more {
-                *sum = Some(sum.unwrap_or_default() + more);
+                *sum = Some(sum.unwrap_or_default().saturating_add(more));
             }
         };
         let (sum, more) = (&mut self.usage, &answer.usage);

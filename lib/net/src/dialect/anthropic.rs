@@ -9,7 +9,7 @@ use crate::reply::text;
 pub(super) const FIELDS: [&str; 4] = ["temperature", "top_p", "top_k", "max_tokens"];
 
 /// The server demands a limit.
-const MAX_TOKENS: i64 = 1024;
+pub(super) const MAX_TOKENS: i64 = 1024;
 
 /// There is neither a seed nor a likelihood of tokens.
 pub(super) fn settings(decoding: &Decoding) -> Map<String, Value> {

@@ -46,13 +46,6 @@ impl Stream {
         }
     }
 
-    #[cfg(test)]
-    /// Whether the server said that no event follows, so that nobody needs to wait for the end of
-    /// the connection.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
     /// Takes an event: its name, if it has one, and its data. An error that the server sends in
     /// place of an answer comes back, and so does what is no event of the dialect.
     pub fn push(&mut self, name: Option<&str>, data: &str) -> Result<(), Complaint> {
@@ -77,7 +70,7 @@ impl Stream {
         };
         // Some versions of vLLM name an error `object`, and Anthropic's has the type.
         let is = |field: &str| value.get(field).is_some_and(|kind| kind == "error");
-        let error = value.get("error").is_some_and(|error| !error.is_null());
+        let error = value.get("error").is_some_and(reply::says_something);
         if error || name == Some("error") || is("object") || is("type") {
             return Err(reply::complaint(&value));
         }
@@ -87,6 +80,11 @@ impl Stream {
             Dialect::Gemini => self.gemini(&value),
         }
         Ok(())
+    }
+
+    /// The text that has come.
+    pub fn said(self) -> Option<String> {
+        (!self.response.is_empty()).then_some(self.response)
     }
 
     /// The answer. One that was cut off is a failed one and keeps the text that came.

@@ -124,7 +124,7 @@ fn tokens_of_each_server_are_counted_alike() {
             Anthropic,
             anthropic(json!({"input_tokens": i64::MAX, "output_tokens": 5,
             "cache_read_input_tokens": 3})),
-            [i64::MAX, 3, -1, 5, -1],
+            [-1, 3, -1, 5, -1],
         ),
         (Anthropic, anthropic(json!({"output_tokens": 5})), [-1, -1, -1, 5, -1]),
         (Anthropic, json!({"content": []}), [-1; 5]),
@@ -155,8 +155,9 @@ fn tokens_of_each_server_are_counted_alike() {
 
 fn read(dialect: Dialect, reply: &Value) -> Result<Answer, reply::Complaint> {
     match reply::read(reply.to_string().as_bytes(), |value| dialect.read(value)) {
-        Reply::Answer(answer) => Ok(*answer),
-        Reply::Complaint(complaint) => Err(complaint),
+        Ok(Reply::Answer(answer)) => Ok(*answer),
+        Ok(Reply::Complaint(complaint)) => Err(complaint),
+        Err(cause) => panic!("{cause}"),
     }
 }
 

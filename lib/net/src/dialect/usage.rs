@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::exchange::Usage;
-use crate::reply::integer;
+use crate::reply;
 
 /// The first of these paths, with dots between their names, that leads to a count.
 fn count(usage: &Value, paths: &[&str]) -> Option<i64> {
     let count = |path: &&str| {
         let found = path.split('.').try_fold(usage, |value, name| value.get(name))?;
-        integer(found).filter(|count| *count >= 0)
+        reply::count(found)
     };
     paths.iter().find_map(count)
 }

@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::job::Estimate;
+use crate::journal::Billed;
 
 /// What a run has sent and spent, beside what it may.
 #[derive(Debug)]
@@ -49,10 +50,12 @@ impl Budget {
         self.due += estimate.cost;
     }
 
-    /// It has cost so much.
-    pub fn end(&mut self, estimate: Estimate, cost: Option<f64>) {
+    /// It has cost so much; where nobody says how much, and it may have cost something, what was
+    /// guessed.
+    pub fn end(&mut self, estimate: Estimate, cost: Option<f64>, billed: Billed) {
+        let guess = if billed == Billed::No { 0.0 } else { estimate.cost };
         self.due = (self.due - estimate.cost).max(0.0);
-        self.spent += cost.unwrap_or(0.0);
+        self.spent += cost.unwrap_or(guess);
     }
 }
 
@@ -69,9 +72,21 @@ mod tests {
         budget.send(next);
         budget.send(next);
         assert_eq!(budget.used_up(next), Some(UsedUp::Cost(0.0)));
-        budget.end(next, Some(0.1));
+        budget.end(next, Some(0.1), Billed::Yes);
         assert_eq!(budget.used_up(next), None);
-        budget.end(next, Some(0.7));
+        budget.end(next, Some(0.7), Billed::Yes);
+        assert!(matches!(budget.used_up(next), Some(UsedUp::Cost(spent)) if spent > 0.79));
+    }
+
+    #[test]
+    fn what_may_have_cost_something_is_taken_to_have() {
+        let mut budget = Budget::new(&Limits { max_cost: Some(1.0), ..Limits::default() });
+        let next = Estimate { cost: 0.4, ..Estimate::default() };
+        for billed in [Billed::No, Billed::Yes, Billed::Possibly] {
+            assert_eq!(budget.used_up(next), None, "{billed:?}");
+            budget.send(next);
+            budget.end(next, None, billed);
+        }
         assert!(matches!(budget.used_up(next), Some(UsedUp::Cost(spent)) if spent > 0.79));
     }
 

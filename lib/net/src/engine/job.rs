@@ -33,12 +33,14 @@ pub struct Job {
     pub attempts: i64,
     /// How often it was sent again although the first may be charged for.
     pub resends: u32,
+    /// How often there was no connection for it.
+    pub unreached: u32,
 }
 
 impl Job {
     /// A question that was not sent yet.
     pub fn new(number: u64, request: Request, rest: Option<Box<Rest>>, prepared: Prepared) -> Self {
-        Self { number, request, rest, prepared, attempts: 0, resends: 0 }
+        Self { number, request, rest, prepared, attempts: 0, resends: 0, unreached: 0 }
     }
 }
 
@@ -55,6 +57,5 @@ pub struct Estimate {
 
 /// All tokens of an answer.
 pub fn tokens(usage: &Usage) -> Option<u64> {
-    let sum = usage.input_tokens? + usage.output_tokens?;
-    u64::try_from(sum).ok()
+    u64::try_from(usage.input_tokens?.saturating_add(usage.output_tokens?)).ok()
 }

@@ -25,6 +25,9 @@ pub struct Progress {
     odd: Mutex<Vec<(String, bool)>>,
 }
 
+/// More of them than anybody reads: a server may have something new to say with each answer.
+const MOST_ODD: usize = 16;
+
 /// A unit of [`Progress::cost`].
 const UNIT: f64 = 1e9;
 
@@ -63,7 +66,7 @@ impl Progress {
     /// Something that whoever watches has to be told; each is said once.
     pub(crate) fn odd(&self, what: String) {
         let mut odd = lock(&self.odd);
-        if !odd.iter().any(|(known, _)| *known == what) {
+        if odd.len() < MOST_ODD && !odd.iter().any(|(known, _)| *known == what) {
             odd.push((what, false));
         }
     }

@@ -34,6 +34,9 @@ use crate::pace::{Lane, Pace, Ticket};
 /// Bytes of text held in the window before no more requests are let in.
 pub const HELD_BYTES: usize = 256 << 20;
 
+/// Requests in the window before no more are let in, however little they weigh.
+const HELD: usize = 100_000;
+
 /// What is taken up together, which bounds what one commit holds.
 const GROUP: usize = 256;
 
@@ -87,8 +90,14 @@ pub struct Run {
     all_read: bool,
     /// What ended the questions, if it was no end: the run ends with it after the answers before.
     broken: Option<Error>,
+    /// Models that are asked nothing more, and why.
+    lost: HashMap<usize, Error>,
+    /// What may be sent once it is known what those before it cost.
+    held: Option<(Box<Job>, Ticket)>,
     /// Nothing more is sent, and the run ends with this error once what is under way is in.
     ending: Option<Error>,
+    /// What was to be sent when the run's end was found is sent.
+    sends_begun: bool,
     /// The latest time to wait until then.
     until: Option<Instant>,
     /// When it was last said what keeps the run from going faster.
@@ -147,7 +156,10 @@ impl Run {
             missing: has_answers.then(Vec::new),
             all_read: false,
             broken: None,
+            lost: HashMap::new(),
+            held: None,
             ending: None,
+            sends_begun: false,
             until: None,
             said: None,
             draws: Draws { keys: RandomState::new(), drawn: 0 },
@@ -243,7 +255,11 @@ impl Run {
     }
 
     fn has_room(&self) -> bool {
-        let most = self.limits.max_connections.saturating_mul(16).saturating_add(QUESTIONS);
+        // A request that takes long holds up none of the others; a caller that takes its time does.
+        let most = match self.window.is_ready() {
+            true => self.limits.max_connections.saturating_mul(16).saturating_add(QUESTIONS),
+            false => HELD,
+        };
         let room = self.window.len() < most && self.window.bytes() <= HELD_BYTES;
         // What is read long before it is sent has left the processor's caches by then. A journal of
         // other questions is noticed once [`QUESTIONS`] are read, and that should not take long.
@@ -267,11 +283,29 @@ impl Run {
         self.known.journal.is_some() && !self.coming.is_empty()
     }
 
-    /// From now on nothing is sent; the first reason counts.
+    /// From now on nothing is sent, and what is under way has a while; the first reason counts.
     fn end_with(&mut self, reason: Error) {
+        self.sends_begun = false;
+        self.until = self.until.or(Instant::now().checked_add(self.limits.grace));
+        self.ending.get_or_insert(reason);
+    }
+
+    /// No request to that model will fare better: the run ends, and another can go on from its journal.
+    /// Without one, what other models have answered would be lost with it, and only this one's
+    /// requests fail.
+    fn end_with_model(&mut self, lane: usize, reason: Error) {
+        let others = self.models.iter().enumerate().filter(|(other, _)| *other != lane);
+        match self.known.journal.is_none() && others.into_iter().any(|(_, m)| m.has_answered()) {
+            true => drop(self.lost.entry(lane).or_insert(reason)),
+            false => self.end_with(reason),
+        }
+    }
+
+    /// From now on nothing is let in, and what was let in is sent and waited for.
+    fn end_when_all_is_in(&mut self, reason: Error) {
         if self.ending.is_none() {
+            self.sends_begun = true;
             self.ending = Some(reason);
-            self.until = Instant::now().checked_add(self.limits.grace);
         }
     }
 
@@ -311,11 +345,17 @@ impl Run {
         }
         match event {
             Event::Known(job, answer) => {
-                let answer = answer?;
+                let mut answer = answer?;
+                if self.models[job.request.model].cuts_elsewhere(&answer) {
+                    self.ask(job);
+                    return Ok(());
+                }
+                let price = self.models[job.request.model].settings.price.as_ref();
+                answer.cost = answer.cost.or(price.and_then(|price| price.cost(&answer.usage)));
                 self.check_model(job.request.model, &answer);
                 self.answered(job, Box::new(answer));
             }
-            Event::Begun(jobs, Ok(first)) if self.ending.is_none() => {
+            Event::Begun(jobs, Ok(first)) if self.ending.is_none() || self.sends_begun => {
                 for (attempt, (job, ticket)) in (first..).zip(jobs) {
                     self.send(job, ticket, Some(attempt));
                 }

@@ -11,8 +11,8 @@ use super::Record;
 /// What an answer takes at least, with its part of SQLite's pages and log.
 const ANSWER_BYTES: u64 = 64 << 10;
 
-/// Left free whatever is on its way.
-const SPARE_BYTES: u64 = 1 << 20;
+/// Left free whatever is on its way, since those to come may be larger than any before.
+const SPARE_BYTES: u64 = 64 << 20;
 
 /// The room on a disk, and what is to come.
 pub struct Room {

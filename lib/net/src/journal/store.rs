@@ -33,7 +33,7 @@ const INSERT_ENDED: &str = "INSERT INTO ended (attempt, outcome, billed, input_t
 
 const READ: &str = "SELECT outcome, checksum, response, reasoning, finish_reason, error,
     input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, logprobs,
-    served_model, system_fingerprint, latency_ms, attempts
+    served_model, system_fingerprint, latency_ms, attempts, cost
     FROM answer JOIN text USING (id) WHERE id = ?1";
 
 /// An open journal file.
@@ -230,7 +230,7 @@ impl Statements<'_> {
     }
 }
 
-/// The answer in a row of [`READ`]; none if it is not what was written.
+/// The answer in a row that begins as those of [`READ`] do and has its cost; none if it is not what was written.
 pub fn answer(row: &Row<'_>, fingerprint: Fingerprint) -> rusqlite::Result<Option<Answer>> {
     let Some(outcome) = Outcome::parse(&row.get::<_, String>(0)?) else { return Ok(None) };
     let logprobs: Option<String> = row.get(11)?;
@@ -251,6 +251,7 @@ pub fn answer(row: &Row<'_>, fingerprint: Fingerprint) -> rusqlite::Result<Optio
         system_fingerprint: row.get(13)?,
         latency_ms: row.get(14)?,
         attempts: row.get(15)?,
+        cost: row.get("cost")?,
         ..Answer::of(outcome)
     };
     let sum = checksum(fingerprint, &answer, logprobs.as_deref());

@@ -9,7 +9,7 @@ use super::differences::Difference;
 use super::room::Room;
 use super::store::{self, Group, Statements, Store};
 use super::sync::{self, Sync};
-use super::{Begin, Entry, Record, Reply, is_kept};
+use super::{Begin, Entry, Record, Reply, gives_way};
 use crate::exchange::Answer;
 use crate::fingerprint::{Asked, Fingerprint};
 
@@ -143,8 +143,8 @@ impl Commands {
         for (records, (written, reply)) in self.records.into_iter().zip(self.ended) {
             let _ = written.send(());
             let entries = records.iter().zip(rows.by_ref()).filter_map(|(record, row)| {
-                let failed = !is_kept(record.answer.outcome);
-                let entry = Entry { row: row?, failed, taken: false, earlier: false };
+                let gives_way = gives_way(record.answer.outcome);
+                let entry = Entry { row: row?, gives_way, taken: false, earlier: false };
                 Some((record.asked.fingerprint, entry))
             });
             sync.push(sync::Written { entries: entries.collect(), records, reply });

@@ -188,7 +188,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Option<Value>> {
         "cached_tokens": answer.usage.cached_tokens,
         "output_tokens": answer.usage.output_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
-        "cost": row.get::<_, Option<f64>>(22)?,
+        "cost": answer.cost,
         "served_model": answer.served_model,
         "system_fingerprint": answer.system_fingerprint,
         "error": answer.error,

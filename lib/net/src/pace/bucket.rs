@@ -8,6 +8,9 @@ use super::after;
 /// What a bucket holds at most, as the time that fills it: a second's worth.
 const BURST: Duration = Duration::from_secs(1);
 
+/// The longest that one answer is waited for: a server that counts wrongly must not stop the run.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// A rate limit with a small burst.
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -45,7 +48,8 @@ impl Bucket {
     /// Puts the estimate right that was paid. What comes back does not lift the bucket over full.
     pub fn correct(&mut self, now: Instant, estimate: u64, actual: u64) {
         if actual >= estimate {
-            self.take(now, actual - estimate);
+            let most = (LONGEST.as_secs_f64() / self.unit) as u64;
+            self.take(now, (actual - estimate).min(most));
         } else if let Some(full_at) = self.full_at {
             let back = seconds(self.unit * (estimate - actual) as f64);
             self.full_at = full_at.checked_sub(back);
@@ -56,4 +60,18 @@ impl Bucket {
 /// A rate that makes no sense is one that pays for nothing.
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_cannot_be_right_stops_nobody_for_long() {
+        let (mut bucket, now) = (Bucket::of_tokens(100.0), Instant::now());
+        bucket.take(now, 10);
+        bucket.correct(now, 10, 1 << 40);
+        let wait = bucket.ready().map(|ready| ready.duration_since(now));
+        assert!(wait.is_some_and(|wait| wait <= LONGEST + Duration::from_secs(10)), "{wait:?}");
+    }
 }

@@ -97,6 +97,8 @@ fn tokens_in_every_shape() {
 fn what_is_no_answer_fails_with_a_cause() {
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
     let bodies: Vec<Vec<u8>> = vec![
+        // A server that never answers ends the run.
+        json!({"choices": [{"text": "a"}]}).to_string().into_bytes(),
         b"<html>It works!</html>".to_vec(),
         b"".to_vec(),
         b"{\"choices\": [".to_vec(),
@@ -110,7 +112,7 @@ fn what_is_no_answer_fails_with_a_cause() {
         b"\\\xe4\xb8\xad\\ud800\\".to_vec(),
         deep,
     ];
-    for (n, answer) in read(bodies).into_iter().enumerate() {
+    for (n, answer) in read(bodies).into_iter().enumerate().skip(1) {
         assert_eq!((answer.outcome, answer.attempts), (Outcome::Failed, 1), "{n}");
         let error = answer.error.unwrap();
         assert!(error.chars().count() <= 300 && !error.contains('\n'), "{n}: {error}");

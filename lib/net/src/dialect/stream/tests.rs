@@ -179,11 +179,11 @@ fn the_end_is_known_and_what_follows_it_is_not_read() {
         let (mut events, mut stream) = (Events::new(1 << 20), Stream::new(dialect));
         events.push(body.as_bytes()).unwrap();
         for event in events {
-            assert!(!stream.is_done());
+            assert!(!stream.done);
             stream.push(event.name.as_deref(), &event.data).unwrap();
         }
-        assert_eq!(stream.is_done(), dialect != Gemini);
-        if stream.is_done() {
+        assert_eq!(stream.done, dialect != Gemini);
+        if stream.done {
             stream.push(None, "{\"error\":\"late\"}").unwrap();
         }
         assert_eq!(stream.finish().outcome, Outcome::Answered);

@@ -33,11 +33,26 @@ impl Run {
         let may_send = |run: &Self| !run.beginning && !run.is_full() && !run.is_behind();
         while self.ending.is_none() && may_send(self) {
             let now = Instant::now().into_std();
-            match self.pace.next(now, || self.draws.next()) {
+            let next = match self.held.take() {
+                Some((job, ticket)) => Next::Send { job, ticket },
+                None => self.pace.next(now, || self.draws.next()),
+            };
+            match next {
+                Next::Send { job, ticket } if self.lost.contains_key(&job.request.model) => {
+                    self.not_sent(job, ticket);
+                }
                 Next::Send { job, ticket } => {
-                    if let Some(why) = self.budget.used_up(job.prepared.estimate) {
-                        self.end_with(used_up(&why));
-                        break;
+                    match self.budget.used_up(job.prepared.estimate) {
+                        // What is under way may cost less than it was taken for.
+                        Some(UsedUp::Cost(_)) if self.under_way > 0 => {
+                            self.held = Some((job, ticket));
+                            break;
+                        }
+                        Some(why) => {
+                            self.end_when_all_is_in(used_up(&why));
+                            break;
+                        }
+                        None => {}
                     }
                     self.budget.send(job.prepared.estimate);
                     self.progress.send();
@@ -76,6 +91,17 @@ impl Run {
             Event::Begun(jobs, first)
         }));
         Ok(wake)
+    }
+
+    /// A request to a model that is asked nothing more.
+    fn not_sent(&mut self, job: Box<Job>, ticket: Ticket) {
+        let why = self.lost.get(&job.request.model).map(ToString::to_string).unwrap_or_default();
+        let answer = Answer::without_text(Outcome::Failed, reply::short(&why));
+        let now = Instant::now().into_std();
+        let ended = self.pace.ended(now, || self.draws.next(), job, ticket, Ended::Refused);
+        if let Verdict::Done(job) = ended {
+            self.settled(job, Box::new(answer));
+        }
     }
 
     /// Whether all connections are taken: what a run can lose that is killed is what it has them for.
@@ -173,14 +199,14 @@ impl Run {
         let price = self.models[lane].settings.price.as_ref();
         let cost = price.and_then(|price| price.cost(&answer.usage));
         self.under_way -= 1;
-        self.budget.end(job.prepared.estimate, cost);
+        self.budget.end(job.prepared.estimate, cost, billed);
         self.progress.end(&answer.usage, cost, billed == Billed::Possibly);
         let ended = match end {
             End::Final if answer.outcome == Outcome::TimedOut => Ended::Refused,
             End::Final => Ended::Answered { tokens: tokens(&answer.usage) },
             End::Trouble(_) => Ended::Refused,
             End::Lost if job.resends >= self.limits.max_resends => Ended::Refused,
-            End::Unreachable if job.attempts > i64::from(self.limits.max_retries) => Ended::Refused,
+            End::Unreachable if job.unreached >= self.limits.max_retries => Ended::Refused,
             // They have bounds of their own: to lose all connections at once, as a machine does that
             // slept, must not use up what failures may take.
             End::Lost | End::Unreachable => Ended::Limited { retry_after: None, counts: false },
@@ -190,6 +216,7 @@ impl Run {
             End::Failed => Ended::Failed,
         };
         job.resends += u32::from(end == End::Lost);
+        job.unreached += u32::from(end == End::Unreachable);
         (answer.attempts, answer.cost) = (job.attempts, cost);
         let asked = job.prepared.asked.clone().filter(|_| attempt.is_some());
         let now = Instant::now().into_std();
@@ -199,7 +226,7 @@ impl Run {
                     let why = answer.error.as_deref().unwrap_or_default();
                     let tries = self.limits.tries();
                     if let Some(error) = self.models[lane].never_reached(tries, why) {
-                        self.end_with(error);
+                        self.end_with_model(lane, error);
                     }
                 }
                 let record = |asked| Record { asked, answer, attempt, billed, cost };
@@ -230,7 +257,7 @@ impl Run {
         if let Some(trouble) = trouble {
             let why = answer.error.as_deref().unwrap_or_default();
             if let Some(error) = self.models[lane].end_of_run(trouble, why) {
-                self.end_with(error);
+                self.end_with_model(lane, error);
             }
         }
         self.check_model(lane, &answer);
@@ -248,7 +275,7 @@ impl Run {
     fn end_if_too_long(&mut self, reason: Reason) {
         if let (Reason::RetryAfter(_), Some(_)) = (reason, &self.known.journal) {
             let what = self.given_up(reason, 0, "nothing more was sent");
-            self.end_with(
+            self.end_when_all_is_in(
                 Error::new(Kind::Incomplete, "--max-retry-after", what)
                     .hint("run the same command again then: it goes on from the answers it has"),
             );
@@ -295,7 +322,7 @@ fn used_up(why: &UsedUp) -> Error {
     let (place, what) = match why {
         UsedUp::Requests(sent) => ("--max-requests", format!("{sent} requests were sent")),
         UsedUp::Cost(spent) if *spent <= 0.0 => {
-            let what = "the first request may cost more than that";
+            let what = "the next request may cost more than that";
             return Error::new(Kind::Incomplete, "--max-cost", what)
                 .hint("allow more, or fewer tokens of an answer with --max-tokens");
         }

@@ -38,6 +38,12 @@ impl Run {
                 return self.answered(job, Box::new(answer));
             }
         }
+        self.ask(job);
+    }
+
+    /// A job that nobody has the answer to yet.
+    pub(super) fn ask(&mut self, job: Box<Job>) {
+        let asked = job.prepared.asked.clone();
         if let Some(asked) = &asked {
             // The same question again waits for the answer to the first.
             match self.waiting.get_mut(&asked.fingerprint) {
