@@ -184,8 +184,7 @@ impl Model {
         match &self.provider {
             Provider::Sim(profile) => Some(profile.answer(&self.name, request)),
             Provider::Replay(replay) => {
-                let prompt = request.messages.last().map(|message| message.content.as_str());
-                Some(replay.answer(&request.traits.prompt_id, prompt, request.sample))
+                Some(replay.answer(&request.traits.prompt_id, &request.messages, request.sample))
             }
             Provider::Server(_) | Provider::Exec(..) | Provider::Named => None,
         }

@@ -1,28 +1,41 @@
 //! The provider `replay:FILE`: answers that are in a file, from an earlier run or from elsewhere.
 //!
-//! Nothing is made up: a prompt that the file does not have is a failed answer, and so is a further
-//! sample of one that it has.
+//! - A row is known by its `prompt_id`, and by its conversation: all of `messages`, or without them
+//!   and without an id the one turn that `prompt` is.
+//! - A row whose conversation left turns to the model answers each of them: by its `replies`, and the
+//!   last by its response.
+//! - Nothing is made up: what the file does not have is a failed answer, and so is a further sample
+//!   of what it has, or a conversation of which its rows do not agree.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use serde::Deserialize;
 use serde_json::json;
+use seval_core::conversation;
 use seval_core::random::{content_hash, content_id};
 use seval_core::{Error, Result, Rows};
 
 use crate::dialect::Dialect;
-use crate::exchange::{Answer, Outcome};
+use crate::exchange::{Answer, Decoding, Message, Outcome, Request, Traits};
 use crate::reply;
+use crate::turns::{self, Step};
 
 /// A row of the file; whatever else is in the row is let be.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayEntry {
-    /// The prompt's id; without it, that of the text is taken.
+    /// The prompt's id.
     pub prompt_id: Option<String>,
     /// The prompt's text.
     pub prompt: Option<String>,
+    /// The conversation, where it is more than the prompt.
+    pub messages: Option<Vec<Message>>,
+    /// What the model wrote where the conversation leaves turns to it, the last one excepted.
+    pub replies: Vec<String>,
     /// Which of several answers to the prompt this is; 0 if nothing is said.
     pub sample: Option<i64>,
     /// The answer's text.
@@ -41,8 +54,10 @@ pub struct ReplayEntry {
 #[derive(Debug)]
 pub struct Replay {
     file: String,
-    /// Answers by prompt and sample, each with the row that it is from.
-    answers: HashMap<u128, (u64, Box<Kept>)>,
+    /// Answers by what rows are known by and sample, each with the row that it is from.
+    answers: HashMap<u128, (u64, Arc<Kept>)>,
+    /// Answers by conversation and sample, whatever the row's id; none where rows do not agree.
+    conversations: HashMap<u128, Option<Arc<Kept>>>,
 }
 
 /// An answer without all that no row holds.
@@ -64,46 +79,91 @@ impl Replay {
         file: &str,
         entries: impl IntoIterator<Item = Result<ReplayEntry>>,
     ) -> Result<Self> {
-        let mut answers = HashMap::new();
+        let (answers, conversations) = (HashMap::new(), HashMap::new());
+        let mut replay = Self { file: file.to_owned(), answers, conversations };
         for (row, entry) in (1..).zip(entries) {
-            let at = |what: &str| Error::data(format!("{file}: row {row}"), what);
             let entry = entry.map_err(|error| error.at(format!("{file}: row {row}")))?;
-            let key = match (&entry.prompt_id, &entry.prompt) {
-                (Some(id), _) => key(id, entry.sample.unwrap_or(0)),
-                (None, Some(prompt)) => key(&content_id(prompt), entry.sample.unwrap_or(0)),
-                (None, None) => return Err(at("it has neither `prompt_id` nor `prompt`")),
-            };
-            let kept = Box::new(entry.kept(file).map_err(|what| at(&what))?);
-            match answers.entry(key) {
-                Entry::Vacant(place) => {
-                    place.insert((row, kept));
-                }
-                Entry::Occupied(place) if place.get().1 == kept => {}
-                Entry::Occupied(place) => {
-                    let what = format!("not the answer that row {} has", place.get().0);
-                    return Err(at(&format!("{what} to the same sample of the same prompt"))
-                        .hint("keep the rows of one model with one setting, or number `sample`"));
-                }
-            }
+            replay.take(row, entry).map_err(|error| error.at(format!("{file}: row {row}")))?;
         }
-        Ok(Self { file: file.to_owned(), answers })
+        Ok(replay)
     }
 
     /// Takes in rows, of which the columns of [`ReplayEntry`] are read.
     pub fn read(file: &str, rows: Rows) -> Result<Self> {
         let entries = rows.batches.flat_map(|batch| match batch {
-            Ok(batch) => (0..batch.num_rows()).map(|row| Ok(entry(&batch, row))).collect(),
+            Ok(batch) => entries(&batch),
             Err(error) => vec![Err(error)],
         });
         Self::from_entries(file, entries)
     }
 
+    fn take(&mut self, row: u64, mut entry: ReplayEntry) -> Result<()> {
+        let sample = entry.sample.unwrap_or(0);
+        let id = entry.prompt_id.take().filter(|id| !id.is_empty());
+        let prompt = entry.prompt.take();
+        let (messages, replies) = (entry.messages.take(), std::mem::take(&mut entry.replies));
+        let kept = Arc::new(entry.kept(&self.file).map_err(|what| Error::data("", what))?);
+        let Some(messages) = messages else {
+            return match (id, prompt) {
+                (Some(id), _) => self.enter(row, key(&id, sample), kept),
+                (None, Some(prompt)) => self.enter(row, key(&content_id(&prompt), sample), kept),
+                (None, None) => {
+                    Err(Error::data("", "it has neither `prompt_id` nor `prompt` nor `messages`"))
+                }
+            };
+        };
+        let before_the_last = messages.split_last().map_or(&[][..], |(_, before)| before);
+        let leaves_turns = before_the_last.iter().any(turns::is_left_open);
+        for (conversation, reply) in conversations(messages, replies, kept.is_usable()) {
+            let is_last = reply.is_none();
+            let kept = reply.map_or_else(|| kept.clone(), |text| Arc::new(Kept::of(text)));
+            match &id {
+                Some(id) if leaves_turns => {
+                    self.enter(row, key(&turn_of(id, &conversation), sample), kept.clone())?;
+                }
+                Some(id) => self.enter(row, key(id, sample), kept.clone())?,
+                None if is_last => self.enter(row, key(&conversation, sample), kept.clone())?,
+                // Other conversations may begin so and have gone on in another way.
+                None => {}
+            }
+            let known = self.conversations.entry(key(&conversation, sample));
+            known
+                .and_modify(|other| {
+                    if other.as_ref() != Some(&kept) {
+                        *other = None;
+                    }
+                })
+                .or_insert_with(|| Some(kept.clone()));
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, row: u64, key: u128, kept: Arc<Kept>) -> Result<()> {
+        match self.answers.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert((row, kept));
+            }
+            Entry::Occupied(place) if place.get().1 == kept => {}
+            Entry::Occupied(place) => {
+                let what = format!("not the answer that row {} has", place.get().0);
+                let what = format!("{what} to the same sample of the same prompt");
+                return Err(Error::data("", what)
+                    .hint("keep the rows of one model with one setting, or number `sample`"));
+            }
+        }
+        Ok(())
+    }
+
     /// The answer to a sample of the prompt of that id or, if the file has another id for it or
-    /// none, of that text.
-    pub fn answer(&self, prompt_id: &str, prompt: Option<&str>, sample: i64) -> Answer {
-        let find = |id: &str| self.answers.get(&key(id, sample));
-        let found = find(prompt_id).or_else(|| find(&content_id(prompt?)));
-        let Some((_, kept)) = found else {
+    /// none, of that conversation.
+    pub fn answer(&self, prompt_id: &str, messages: &[Message], sample: i64) -> Answer {
+        let conversation = known_by(messages);
+        let turn = turn_of(prompt_id, &conversation);
+        let ids = [turn.as_str(), prompt_id, conversation.as_str()];
+        let found = ids.into_iter().find_map(|id| self.answers.get(&key(id, sample)));
+        let found = found.map(|(_, kept)| kept);
+        let found = found.or_else(|| self.conversations.get(&key(&conversation, sample))?.as_ref());
+        let Some(kept) = found else {
             let what = match sample {
                 0 => "no answer to this prompt".to_owned(),
                 _ => format!("no answer to sample {sample} of this prompt"),
@@ -120,22 +180,145 @@ impl Replay {
     }
 }
 
-fn entry(batch: &RecordBatch, row: usize) -> ReplayEntry {
-    let text = |name: &str| {
-        let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-        column.is_valid(row).then(|| column.value(row).to_owned())
-    };
+/// The conversations that a row answers, oldest first: those that end before a turn that a reply
+/// stands for, with the reply, and then the one that the row's own answer is to.
+fn conversations(
+    messages: Vec<Message>,
+    replies: Vec<String>,
+    is_answered: bool,
+) -> Vec<(String, Option<String>)> {
+    let (decoding, traits) = (Decoding::default(), Traits::default());
+    let mut request = Request { model: 0, sample: 0, decoding, messages, traits };
+    let mut found = Vec::new();
+    let mut rest = turns::cut(&mut request).filter(|rest| !rest.is_last());
+    for text in replies {
+        let Some(left) = rest.take() else { break };
+        found.push((known_by(&request.messages), Some(text.clone())));
+        let reply = Answer { response: Some(text), ..Answer::of(Outcome::Answered) };
+        if let Step::Next(next) = left.go_on(&mut request, reply) {
+            rest = Some(next).filter(|rest| !rest.is_last());
+        }
+    }
+    // Without its replies it is not known what the last answer is to.
+    if rest.is_none() || !is_answered {
+        found.push((known_by(&request.messages), None));
+    }
+    found
+}
+
+/// The id of a conversation; of one turn of the user, that of its text.
+fn known_by(messages: &[Message]) -> String {
+    match messages {
+        [turn] if turn.role == "user" => content_id(&turn.content),
+        // Texts can always be written as JSON.
+        _ => conversation::id(messages).unwrap_or_default(),
+    }
+}
+
+/// What a turn in the middle of a prompt's conversation is known by.
+fn turn_of(prompt_id: &str, conversation: &str) -> String {
+    format!("{prompt_id} {conversation}")
+}
+
+/// The rows of a batch.
+fn entries(batch: &RecordBatch) -> Vec<Result<ReplayEntry>> {
     let samples = batch.column_by_name("sample");
-    let samples = samples.and_then(|column| column.as_primitive_opt::<Int64Type>());
-    ReplayEntry {
-        prompt_id: text("prompt_id"),
-        prompt: text("prompt"),
-        sample: samples.filter(|samples| samples.is_valid(row)).map(|s| s.value(row)),
-        response: text("response"),
-        outcome: text("outcome"),
-        finish_reason: text("finish_reason"),
-        reasoning: text("reasoning"),
-        error: text("error"),
+    // A CSV file has numbers as text, and another program may have another type for them.
+    let numbers = samples.and_then(|cells| cast(cells, &DataType::Float64).ok());
+    let numbers = numbers.as_ref().and_then(|cells| cells.as_primitive_opt::<Float64Type>());
+    let entry = |row: usize| {
+        let text = |name: &str| text(batch, name, row);
+        Ok(ReplayEntry {
+            prompt_id: text("prompt_id"),
+            prompt: text("prompt"),
+            messages: messages(batch, row)?.filter(|turns| !turns.is_empty()),
+            replies: replies(batch, row)?,
+            sample: samples.map_or(Ok(None), |cells| sample(cells, numbers, row))?,
+            response: text("response"),
+            outcome: text("outcome"),
+            finish_reason: text("finish_reason"),
+            reasoning: text("reasoning"),
+            error: text("error"),
+        })
+    };
+    (0..batch.num_rows()).map(entry).collect()
+}
+
+/// A cell of a column, unless it is null.
+fn cell<'b>(batch: &'b RecordBatch, name: &str, row: usize) -> Option<&'b ArrayRef> {
+    let cells = batch.column_by_name(name)?;
+    let is_null = cells.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
+    (!is_null).then_some(cells)
+}
+
+fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    Some(cell(batch, name, row)?.as_string_opt::<i32>()?.value(row).to_owned())
+}
+
+fn sample(cells: &ArrayRef, numbers: Option<&Float64Array>, row: usize) -> Result<Option<i64>> {
+    if cells.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) {
+        return Ok(None);
+    }
+    let number = numbers.filter(|numbers| numbers.is_valid(row)).map(|n| n.value(row));
+    match number.filter(|number| number.fract() == 0.0 && number.abs() < 1e15) {
+        Some(number) => Ok(Some(number as i64)),
+        None => Err(Error::data("", "its `sample` is not a whole number")),
+    }
+}
+
+/// A conversation as a list, or as a CSV file has it: as JSON.
+fn messages(batch: &RecordBatch, row: usize) -> Result<Option<Vec<Message>>> {
+    /// A turn that is left to the model has no text.
+    #[derive(Deserialize)]
+    struct Turn {
+        role: String,
+        content: Option<String>,
+    }
+    let turn = |Turn { role, content }| Message { role, content: content.unwrap_or_default() };
+    let Some(cells) = cell(batch, "messages", row) else { return Ok(None) };
+    let turns = match (cells.as_list_opt::<i32>(), text(batch, "messages", row)) {
+        (Some(lists), _) => {
+            let turns = lists.value(row);
+            turns.as_struct_opt().and_then(|turns| conversation::turns(turns).ok())
+        }
+        (None, Some(text)) if text.is_empty() => return Ok(None),
+        (None, text) => {
+            let turns = text.and_then(|text| serde_json::from_str::<Vec<Turn>>(&text).ok());
+            turns.map(|turns| turns.into_iter().map(turn).collect())
+        }
+    };
+    let wrong = || Error::data("", "its `messages` are no list of turns with a role and a content");
+    turns.map(Some).ok_or_else(wrong)
+}
+
+/// Answers to earlier turns, as a list or as JSON.
+fn replies(batch: &RecordBatch, row: usize) -> Result<Vec<String>> {
+    let Some(cells) = cell(batch, "replies", row) else { return Ok(Vec::new()) };
+    let texts = match (cells.as_list_opt::<i32>(), text(batch, "replies", row)) {
+        (Some(lists), _) => lists.value(row).as_string_opt::<i32>().map(|texts| {
+            texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        }),
+        (None, Some(text)) if text.is_empty() => return Ok(Vec::new()),
+        (None, text) => text.and_then(|text| serde_json::from_str(&text).ok()),
+    };
+    texts.ok_or_else(|| Error::data("", "its `replies` are no list of texts"))
+}
+
+impl Kept {
+    /// An answer of which only the text is known.
+    fn of(text: String) -> Self {
+        Self {
+            outcome: Outcome::Answered,
+            response: Some(text),
+            reasoning: None,
+            finish_reason: None,
+            error: None,
+        }
+    }
+
+    /// Whether a conversation goes on after it.
+    fn is_usable(&self) -> bool {
+        matches!(self.outcome, Outcome::Answered | Outcome::Truncated)
     }
 }
 
@@ -175,97 +358,4 @@ fn key(prompt_id: &str, sample: i64) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from_json(line: &str) -> Result<ReplayEntry> {
-        let value: serde_json::Value =
-            serde_json::from_str(line).map_err(|error| Error::data("", error))?;
-        let text = |name: &str| value.get(name).and_then(|v| v.as_str()).map(str::to_owned);
-        Ok(ReplayEntry {
-            prompt_id: text("prompt_id"),
-            prompt: text("prompt"),
-            sample: value.get("sample").and_then(serde_json::Value::as_i64),
-            response: text("response"),
-            outcome: text("outcome"),
-            finish_reason: text("finish_reason"),
-            reasoning: text("reasoning"),
-            error: text("error"),
-        })
-    }
-
-    fn replay(lines: &[&str]) -> Result<Replay> {
-        Replay::from_entries("a.jsonl", lines.iter().map(|line| from_json(line)))
-    }
-
-    #[test]
-    fn a_prompt_is_found_by_its_id_or_its_text() {
-        let id = content_id("How?");
-        let replay = replay(&[
-            r#"{"prompt":"How?","response":"So.","model":"m","labels":[1]}"#,
-            r#"{"prompt":"How?","response":"Thus.","sample":1,"reasoning":"r"}"#,
-            r#"{"prompt_id":"q1","prompt":"Why?","response":"Hence.","sample":null}"#,
-        ])
-        .unwrap();
-        let text = |id: &str, prompt, sample| replay.answer(id, prompt, sample).response;
-        assert_eq!(text(&id, None, 0).as_deref(), Some("So."));
-        assert_eq!(text("theirs", Some("How?"), 0).as_deref(), Some("So."));
-        assert_eq!(text(&id, None, 1).as_deref(), Some("Thus."));
-        assert_eq!(text("q1", None, 0).as_deref(), Some("Hence."));
-        assert_eq!(replay.answer(&id, None, 1).reasoning.as_deref(), Some("r"));
-        for (id, prompt, sample, error) in [
-            ("q2", None, 0, "no answer to this prompt in a.jsonl"),
-            ("q2", Some("How"), 0, "no answer to this prompt in a.jsonl"),
-            // A further sample is not the first one over again.
-            ("q1", None, 1, "no answer to sample 1 of this prompt in a.jsonl"),
-        ] {
-            let answer = replay.answer(id, prompt, sample);
-            assert_eq!((answer.outcome, answer.response), (Outcome::Failed, None));
-            assert_eq!(answer.error.as_deref(), Some(error));
-        }
-    }
-
-    #[test]
-    fn an_outcome_is_read_or_follows_from_the_row() {
-        for (row, outcome, error) in [
-            (r#""response":"a""#, Outcome::Answered, None),
-            (r#""response":"a","finish_reason":"length""#, Outcome::Truncated, None),
-            (r#""response":"","finish_reason":"content_filter""#, Outcome::Filtered, None),
-            (r#""response":" ""#, Outcome::Empty, None),
-            (r#""response":"a","outcome":"truncated""#, Outcome::Truncated, None),
-            (r#""outcome":"empty""#, Outcome::Empty, None),
-            (r#""outcome":"timed_out""#, Outcome::TimedOut, Some("timed_out in a.jsonl")),
-            (r#""outcome":"failed","error":"HTTP\n500""#, Outcome::Failed, Some("HTTP 500")),
-        ] {
-            let replay = replay(&[&format!(r#"{{"prompt_id":"q",{row}}}"#)]).unwrap();
-            let answer = replay.answer("q", None, 0);
-            assert_eq!((answer.outcome, answer.error.as_deref()), (outcome, error), "{row}");
-        }
-    }
-
-    #[test]
-    fn rows_that_do_not_agree_are_an_error_with_both() {
-        let row = |response| format!(r#"{{"prompt_id":"q","response":"{response}"}}"#);
-        let (one, other) = (row("a"), row("b"));
-        assert!(replay(&[&one, &one]).is_ok());
-        let error = replay(&[&one, &one, &other]).unwrap_err().to_string();
-        let what = "a.jsonl: row 3: not the answer that row 1 has to the same sample of the same";
-        assert!(error.starts_with(what), "{error}");
-        // The same text under an id and without one is not one prompt with two answers.
-        assert!(replay(&[&one, r#"{"prompt":"q","response":"b"}"#]).is_ok());
-    }
-
-    #[test]
-    fn a_row_that_says_nothing_is_an_error() {
-        for (row, what) in [
-            (r#"{"response":"a"}"#, "row 1: it has neither `prompt_id` nor `prompt`"),
-            (r#"{"prompt":"q"}"#, "row 1: it has neither `response` nor `outcome`"),
-            (r#"{"prompt":"q","response":"a","outcome":"ok"}"#, "no outcome is called `ok`"),
-            (r#"{"prompt":"q","outcome":"answered"}"#, "its outcome is `answered`, and it has no"),
-            (r#"{"prompt":"q","response":5}"#, "row 1: it has neither `response` nor `outcome`"),
-        ] {
-            let error = replay(&[row]).unwrap_err().to_string();
-            assert!(error.contains(what), "{row}: {error}");
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ pub(crate) struct Rest {
 }
 
 /// Whether the model is to write this turn.
-fn is_left_open(message: &Message) -> bool {
+pub(crate) fn is_left_open(message: &Message) -> bool {
     message.role == "assistant" && message.content.is_empty()
 }
 
