@@ -76,7 +76,8 @@ impl Replies {
     /// Reads files of replies, also in gzip, zstd or zip, each line in any order.
     ///
     /// A line that cannot be read is an error; one that says why there is no answer is a failed
-    /// answer. Of several replies to one request the first that is an answer counts.
+    /// answer, and a model that has an address is asked instead. Of several replies to one request
+    /// the first that is an answer counts.
     pub fn read(files: &[String]) -> Result<Self> {
         let journal = Journal::temporary(&files.join(", "))?;
         let mut replies = Self { journal, foreign: 0 };

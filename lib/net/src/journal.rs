@@ -183,9 +183,18 @@ impl Journal {
 
     /// Where the answer to a question is, if there is one.
     pub(crate) fn find(&self, fingerprint: Fingerprint) -> Option<i64> {
+        self.take(fingerprint).map(|entry| entry.row)
+    }
+
+    /// The same, unless the answer failed and another may be had.
+    pub(crate) fn find_final(&self, fingerprint: Fingerprint) -> Option<i64> {
+        self.take(fingerprint).filter(|entry| !entry.failed).map(|entry| entry.row)
+    }
+
+    fn take(&self, fingerprint: Fingerprint) -> Option<Entry> {
         self.0.index().get_mut(&fingerprint).map(|entry| {
             entry.taken = true;
-            entry.row
+            *entry
         })
     }
 

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use serde_json::{Value, json};
 use seval_core::{Error, Result, Rows};
 use seval_net::batch::{Replies, Requests};
+use seval_net::plan::plan;
 use seval_net::rows::{Settings, query};
 use seval_net::{Answer, Decoding, Known, Model, Outcome, Request, ask};
 
@@ -215,6 +216,32 @@ fn a_reply_that_is_an_error_is_a_failed_answer_unless_another_is_none() {
         (Outcome::Answered, "first"),
     ];
     assert_eq!(said, expected.map(|(outcome, text)| (outcome, text.to_owned())));
+}
+
+#[test]
+fn what_failed_in_the_file_is_asked_where_there_is_an_address() {
+    let server = Server::start(|_, seen| says(&format!("live {}", question(seen))));
+    let requests: Vec<_> = (0..4).map(request).collect();
+    let asked = emitted(&requests);
+    let expired = json!({"code": "batch_expired", "message": "ran out of time"});
+    let busy = json!({"status_code": 503, "body": {"error": {"message": "busy"}}});
+    let id = |at: usize| &asked[at]["custom_id"];
+    let lines = [
+        replied(&asked[0], &completion("from the file")),
+        json!({"custom_id": id(1), "response": null, "error": expired}),
+        json!({"custom_id": id(2), "response": busy, "error": null}),
+    ];
+    let mut file = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
+    file.write_all(lines.map(|line| line.to_string()).join("\n").as_bytes()).unwrap();
+    let replies = Replies::read(&[file.path().to_str().unwrap().to_owned()]).unwrap();
+    let models = Model::open("m", &connection(&server)).unwrap();
+    let all = || requests.clone().into_iter().map(Ok);
+    let plan = plan(&models, &from_file(&replies), all()).unwrap();
+    assert_eq!((plan.lines[0].answered, plan.lines[0].to_send), (1, 3));
+    let answers = ask(models, limits(64), from_file(&replies), all());
+    let texts: Vec<_> = answers.map(|answer| answer.unwrap().response.unwrap()).collect();
+    assert_eq!(texts, ["from the file", "live q1", "live q2", "live q3"]);
+    assert_eq!((server.count(), replies.unasked()), (3, 0));
 }
 
 #[test]

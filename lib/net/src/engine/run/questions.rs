@@ -29,7 +29,12 @@ impl Run {
         }
         if let Some(replies) = &self.known.replies {
             let fingerprint = model.asked_by_file(&job.request).fingerprint;
-            if let Some(row) = replies.find(fingerprint) {
+            let found = match model.has_no_address() {
+                true => replies.find(fingerprint),
+                // What failed there is asked here.
+                false => replies.find_final(fingerprint),
+            };
+            if let Some(row) = found {
                 return self.look_up(job, fingerprint, row, replies.clone());
             }
             if model.has_no_address() {
