@@ -113,13 +113,12 @@ fn total(flags: &Flags, variants: usize) -> impl FnOnce() -> Option<u64> + Send 
     }
 }
 
-/// The journal; none is made where nothing will be sent.
+/// The journal, which is only read where nothing will be sent.
 fn journal(flags: &Flags) -> Result<Option<Journal>> {
-    let sends = !(flags.run.dry_run || flags.batch.emit_requests);
-    let journal = flags.asking.server.journal.as_ref();
-    match sends || journal.is_some_and(|path| path.exists()) {
-        true => flags.asking.server.journal(),
-        false => Ok(None),
+    let server = &flags.asking.server;
+    match flags.run.dry_run || flags.batch.emit_requests {
+        true => server.journal.as_deref().map(Journal::open_to_read).transpose(),
+        false => server.journal(),
     }
 }
 

@@ -1,10 +1,11 @@
-//! Rows 26 and 27: two runs on one journal, and a journal of another run.
+//! Rows 26 and 27: two runs on one journal, who reads it meanwhile, and a journal of another run.
 
 use super::acts::{Gate, Step, good};
 use super::fault_server::FaultServer;
-use super::{Run, ask};
+use super::{Run, ask, number, status};
 use crate::run::Folder;
-use crate::server::prompts;
+use crate::server::{prompts, rows};
+use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -45,6 +46,64 @@ fn row_26_of_two_that_begin_together_none_asks_what_the_other_does() {
     }
     let ledger = server.ledger();
     assert_eq!((ledger.requests.len(), ledger.keys.len()), (20 * 30, 20 * 30));
+}
+
+/// How to begin a command line that permissions hold for, also where root runs it; none, and word of
+/// it, if that cannot be.
+fn bound() -> Option<&'static str> {
+    let said = |line: &str| Command::new("bash").args(["-c", line]).output().unwrap();
+    if said("id -u").stdout != b"0\n" {
+        return Some("");
+    }
+    let bound = "setpriv --bounding-set=-dac_override,-dac_read_search ";
+    let found = said(&format!("{bound} true")).status.success().then_some(bound);
+    if found.is_none() {
+        eprintln!("not checked: root may write everything here");
+    }
+    found
+}
+
+#[test]
+fn row_26_who_reads_need_not_be_allowed_to_write() {
+    let Some(bound) = bound() else { return };
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = FaultServer::start(move |asked| match asked.prompt.as_str() {
+        "p10" => good(asked).after(Step::Until(held.clone())),
+        _ => good(asked),
+    });
+    let folder = Folder::new();
+    prompts(&folder, 20);
+    let run = Run::start(&folder, &ask(&server, "--max-connections 1 -o r.parquet"));
+    assert!(server.wait(|ledger| ledger.requests.len() == 11));
+    assert_eq!(number(&status(&folder), "answers"), 10);
+    // As a run leaves it that was killed, and as one does that has ended.
+    folder.ok("mkdir killed && cp j.db* killed && chmod 400 killed/* && chmod 555 killed");
+    let plan = |journal: &str| {
+        let line = ask(&server, "--dry-run -q --format jsonl").replace("j.db", journal);
+        let line = rows(&folder.ok(&format!("{bound}{line}"))).remove(0);
+        (number(&line, "answered"), number(&line, "to_send"))
+    };
+    // A plan is made while a run writes.
+    assert_eq!(plan("j.db"), (10, 10));
+    gate.open();
+    assert_eq!(run.end().code, 0);
+    folder.ok("mkdir ended && cp j.db* ended && chmod 400 ended/* && chmod 555 ended");
+    for (place, count) in [("killed", 10), ("ended", 20)] {
+        let names = folder.ok(&format!("ls {place}"));
+        let journal = format!("{place}/j.db");
+        let books = folder.ok(&format!("{bound}seval-query status {journal} --format jsonl"));
+        assert_eq!(number(&rows(&books)[0], "answers"), count, "{books}");
+        let export = format!("{bound}seval-query export {journal} -q --format jsonl");
+        assert_eq!(rows(&folder.ok(&export)).len(), count);
+        folder.ok(&format!("{bound}seval-query verify {journal}"));
+        assert_eq!(plan(&journal), (count, 20 - count));
+        assert_eq!(folder.ok(&format!("ls {place}")), names);
+        // To run on it is another matter.
+        let line = ask(&server, "-o other.parquet").replace("j.db", &journal);
+        assert!(folder.fails(1, &format!("{bound}{line}")).contains("may you write"));
+    }
+    folder.ok("chmod 700 killed ended");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!   may have been billed, and is counted.
 //! - In memory is where each answer is, not the answer: some 50 bytes each.
 //! - What a run paid for is kept: failed and timed-out requests are asked again by the next.
-//! - One process writes at a time; others may read.
+//! - One process writes at a time; others may read, who need not be allowed to write.
 
 mod differences;
 mod file;
@@ -104,6 +104,16 @@ impl Journal {
     /// It is written to here, so that one that cannot be written fails before anything is asked.
     pub fn open(path: &Path) -> Result<Self> {
         Self::start(Store::open(path)?, Room::of(path))
+    }
+
+    /// Opens a journal, or none, to look answers up; nothing is written, and a run may be writing.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        let place = path.to_string_lossy();
+        match path.exists() {
+            true => Self::start(Store::open_to_read(path)?, Room::unlimited()),
+            // What a run would start.
+            false => Self::temporary(&place),
+        }
     }
 
     /// A journal that vanishes with the process; `place` is what its answers come from.

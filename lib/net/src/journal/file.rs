@@ -11,12 +11,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::ffi::ErrorCode;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, access};
 use seval_core::{Error, Kind, Result};
+use url::Url;
 
 /// "seva", which is how `file` and others tell the journal from other databases.
 const MARK: i64 = 0x7365_7661;
@@ -105,19 +107,26 @@ pub fn open(path: &Path) -> Result<(Connection, File)> {
     Ok((connection, lock))
 }
 
-/// Opens the file to read what is there, whether somebody writes to it or not.
+/// Opens the file to read what is there, whether somebody writes to it or not, and whether we may.
 pub fn read(path: &Path) -> Result<Connection> {
     let place = path.to_string_lossy().into_owned();
     check(path, &place)?;
     if !path.exists() {
         return Err(Error::usage(&place, "there is no such journal"));
     }
-    let connection = connect(path, &place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let connection = match (may_write(path), log_of(path).exists()) {
+        // It puts in order what a run left behind that was killed.
+        (true, _) => connect(path, &place, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        (false, true) => connect(path, &place, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        (false, false) => connect_to_one_file(path, &place)?,
+    };
     connection.busy_timeout(Duration::from_secs(5)).map_err(|error| trouble(&place, &error))?;
     match marks(&place, &connection)? {
         (MARK, VERSION, _) => Ok(connection),
-        // Of an older version, or of a run that was killed when it made it.
-        (MARK, 1, _) | (0, 0, 0) => {
+        // Of a run that was killed when it made it.
+        (0, 0, 0) => temporary(),
+        // Of an older version.
+        (MARK, 1, _) => {
             prepare(&place, &connection)?;
             Ok(connection)
         }
@@ -158,6 +167,33 @@ fn connect(path: &Path, place: &str, mode: OpenFlags) -> Result<Connection> {
     let path = std::path::absolute(path).map_err(|error| Error::io(place, &error))?;
     Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| trouble(place, &error))
+}
+
+/// Opens a journal that is one file and that we may not write. SQLite would make its two files beside
+/// it even to read, unless it takes the file for one that never changes.
+fn connect_to_one_file(path: &Path, place: &str) -> Result<Connection> {
+    let path = std::path::absolute(path).map_err(|error| Error::io(place, &error))?;
+    let mut uri = Url::from_file_path(path).map_err(|()| Error::usage(place, "is not a file"))?;
+    uri.set_query(Some("immutable=1"));
+    let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri.as_str(), mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| trouble(place, &error))
+}
+
+/// Whether we may write the file, and files beside it. Asked without opening it, which would give up
+/// SQLite's locks on it.
+fn may_write(path: &Path) -> bool {
+    let log = log_of(path);
+    let places = [Some(path), log.parent()];
+    places.into_iter().flatten().all(|place| access(place, Access::WRITE_OK).is_ok())
+}
+
+/// Where SQLite has the log of what is written ahead: beside the file, wherever a link to it is.
+fn log_of(path: &Path) -> PathBuf {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.into_os_string();
+    name.push("-wal");
+    name.into()
 }
 
 /// The mark, the version and the number of tables.
@@ -204,8 +240,7 @@ fn prepare(place: &str, connection: &Connection) -> Result<()> {
 
 /// The file that commits go to first; once it is synced, they are durable.
 pub fn log(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    let name = log_of(path);
     let place = name.to_string_lossy().into_owned();
     File::open(&name).map_err(|error| Error::io(place, &error))
 }

@@ -81,6 +81,12 @@ impl Store {
         Ok(Self { place, connection, _lock: Some(lock), log: Some(log) })
     }
 
+    /// Opens the file to read what is there.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        let (place, connection) = (path.to_string_lossy().into_owned(), file::read(path)?);
+        Ok(Self { place, connection, _lock: None, log: None })
+    }
+
     /// A file that has no name and vanishes when it is closed.
     pub fn temporary(place: &str) -> Result<Self> {
         Ok(Self { place: place.to_owned(), connection: file::temporary()?, _lock: None, log: None })
