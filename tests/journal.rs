@@ -1,7 +1,7 @@
 //! seval-query's journal: no run that ends in the middle loses an answer or pays for it twice.
 
 use crate::run::{Folder, PROGRAMS};
-use crate::server::{Seen, chat, prompts, serve};
+use crate::server::{Seen, chat, prompts, rows, serve};
 use serde_json::{Value, json};
 use seval_net::Journal;
 use std::process::{Command, Stdio};
@@ -78,8 +78,17 @@ fn without_a_journal_every_row_is_asked() {
     let ask = format!("seval-query -q -m m --base-url {address} p.jsonl --format jsonl");
     let without = folder.ok(&ask);
     assert_eq!(seen.count(), 3);
+    // That is what was foretold, and with a journal something else.
+    let planned = |flags: &str| {
+        let line = rows(&folder.ok(&format!("{ask} --dry-run {flags}"))).remove(0);
+        (line["repeated"].clone(), line["to_send"].clone())
+    };
+    assert_eq!(planned(""), (json!(0), json!(3)));
+    assert_eq!(planned("--journal j.db"), (json!(2), json!(1)));
+    assert_eq!(folder.names(), ["p.jsonl"]);
     assert_eq!(folder.ok(&format!("{ask} --journal j.db")), without);
     assert_eq!(seen.count(), 4);
+    assert_eq!(planned("--journal j.db"), (json!(0), json!(0)));
 }
 
 #[test]

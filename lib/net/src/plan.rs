@@ -23,7 +23,7 @@ pub struct Line {
     pub requests: u64,
     /// Those that the journal, or a file of replies, has an answer to.
     pub answered: u64,
-    /// Those that are the same as another of this run.
+    /// Those that are the same as another of this run, whose answer the journal will have.
     pub repeated: u64,
     /// Those that are to be sent. A conversation that leaves several turns to the model counts once.
     pub to_send: u64,
@@ -72,7 +72,8 @@ pub fn plan(
             continue;
         }
         if let Some(asked) = model.asked(&request) {
-            if !seen.insert(asked.fingerprint) {
+            // Without a journal every row is asked.
+            if known.journal.is_some() && !seen.insert(asked.fingerprint) {
                 line.repeated += 1;
                 continue;
             }
