@@ -9,6 +9,7 @@ use crate::engine::Answers;
 use crate::exchange::{Answer, Decoding, Message, Request, Traits};
 use crate::{Known, Limits, Model, ask};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+pub(crate) use columns::logprobs_cell;
 use columns::{Layout, assemble};
 use seval_core::contract::Contract;
 use seval_core::conversation::turns;

@@ -5,11 +5,13 @@ use std::path::Path;
 use arrow::datatypes::{DataType, TimeUnit};
 use rusqlite::Row;
 use serde_json::{Value, json};
+use seval_core::contract::parse_type;
 use seval_core::{Error, Result, Rows};
 
 use super::file::{self, damaged, trouble};
 use super::store;
 use crate::fingerprint::Fingerprint;
+use crate::rows::logprobs_cell;
 use crate::table;
 
 /// Answers that are read together.
@@ -34,27 +36,30 @@ pub struct Total {
     pub input_tokens: i64,
     /// Tokens that came back.
     pub output_tokens: i64,
-    /// In dollars, where the price was known.
-    pub cost: f64,
+    /// In dollars, where a price was known.
+    pub cost: Option<f64>,
 }
 
+/// A server that counts a million million tokens in one answer lies, and could make the sums overflow.
 const TOTALS: &str = "
     WITH
     sent AS (SELECT model, count(*) AS n FROM attempt GROUP BY model),
     kept AS (
         SELECT model, count(DISTINCT fingerprint) AS n, count(attempt) AS sent,
-            sum(input_tokens) AS input, sum(output_tokens) AS output, sum(cost) AS cost
+            sum(min(input_tokens, 1 << 40)) AS input, sum(min(output_tokens, 1 << 40)) AS output,
+            sum(cost) AS cost
         FROM answer GROUP BY model),
     lost AS (
         SELECT attempt.model, count(*) AS n, sum(billed = 2) AS possibly,
-            sum(input_tokens) AS input, sum(output_tokens) AS output, sum(cost) AS cost
+            sum(min(input_tokens, 1 << 40)) AS input, sum(min(output_tokens, 1 << 40)) AS output,
+            sum(cost) AS cost
         FROM ended JOIN attempt ON attempt.id = ended.attempt GROUP BY attempt.model),
     model AS (SELECT model FROM sent UNION SELECT model FROM kept)
     SELECT model, coalesce(kept.n, 0), coalesce(lost.n, 0), coalesce(sent.n, 0),
         coalesce(sent.n, 0) - coalesce(kept.sent, 0) - coalesce(lost.n, 0),
         coalesce(lost.possibly, 0), coalesce(kept.input, 0) + coalesce(lost.input, 0),
         coalesce(kept.output, 0) + coalesce(lost.output, 0),
-        coalesce(kept.cost, 0.0) + coalesce(lost.cost, 0.0)
+        coalesce(kept.cost + lost.cost, kept.cost, lost.cost)
     FROM model LEFT JOIN sent USING (model) LEFT JOIN kept USING (model)
         LEFT JOIN lost USING (model)
     ORDER BY model";
@@ -125,6 +130,8 @@ const ALL: &str = "SELECT outcome, checksum, response, reasoning, finish_reason,
 pub fn answers(path: &Path) -> Result<Rows> {
     let text = || DataType::Utf8;
     let whole = || DataType::Int64;
+    let logprobs = parse_type("logprobs");
+    let logprobs = logprobs.ok_or_else(|| Error::data("logprobs", "has no type"))?;
     let columns = [
         ("asked", text()),
         ("model", text()),
@@ -137,11 +144,13 @@ pub fn answers(path: &Path) -> Result<Rows> {
         ("finish_reason", text()),
         ("input_tokens", whole()),
         ("cached_tokens", whole()),
+        ("cache_write_tokens", whole()),
         ("output_tokens", whole()),
         ("reasoning_tokens", whole()),
         ("cost", DataType::Float64),
         ("served_model", text()),
         ("system_fingerprint", text()),
+        ("logprobs", logprobs),
         ("error", text()),
         ("latency_ms", whole()),
         ("attempts", whole()),
@@ -186,11 +195,13 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Option<Value>> {
         "finish_reason": answer.finish_reason,
         "input_tokens": answer.usage.input_tokens,
         "cached_tokens": answer.usage.cached_tokens,
+        "cache_write_tokens": answer.usage.cache_write_tokens,
         "output_tokens": answer.usage.output_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
         "cost": answer.cost,
         "served_model": answer.served_model,
         "system_fingerprint": answer.system_fingerprint,
+        "logprobs": answer.logprobs.as_deref().map(logprobs_cell),
         "error": answer.error,
         "latency_ms": answer.latency_ms,
         "attempts": answer.attempts,
@@ -214,4 +225,92 @@ pub fn verify(path: &Path) -> Result<u64> {
         answers += batch?.num_rows() as u64;
     }
     Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+    use crate::exchange::{Answer, Logprob, Outcome, Usage};
+    use crate::fingerprint::Asked;
+    use crate::journal::{Begin, Billed, Journal, Record};
+
+    const LIE: Usage = Usage {
+        input_tokens: Some(i64::MAX),
+        cached_tokens: None,
+        cache_write_tokens: Some(7),
+        output_tokens: Some(i64::MAX),
+        reasoning_tokens: None,
+    };
+
+    /// An answer of a model, with its cost.
+    fn record(model: &str, number: u8, cost: Option<f64>, outcome: Outcome) -> Record {
+        let asked = Asked::unknown(Fingerprint::from_bytes([number; 16]));
+        let top = vec![("yes".to_owned(), -0.5), ("no".to_owned(), -1.0)];
+        let token = Logprob { token: "yes".into(), logprob: -0.5, top };
+        let answer = Answer { usage: LIE, logprobs: Some(vec![token]), ..Answer::of(outcome) };
+        Record { cost, ..Record::reply(Asked { model: model.into(), ..asked }, answer) }
+    }
+
+    /// A journal of two models, the first of which has two answers and two failures.
+    fn journal(path: &Path) {
+        let journal = Journal::open(path).unwrap();
+        let begin = |number| Begin {
+            fingerprint: Fingerprint::from_bytes([number; 16]),
+            model: Arc::from("free"),
+        };
+        let first = journal.begin(vec![begin(8), begin(9)]).unwrap().blocking_recv();
+        let first = first.unwrap().unwrap();
+        let failed = |number, attempt| Record {
+            attempt: Some(attempt),
+            billed: Billed::Possibly,
+            ..record("free", number, None, Outcome::Failed)
+        };
+        journal
+            .save_all(vec![
+                record("free", 1, None, Outcome::Answered),
+                record("free", 2, None, Outcome::Answered),
+                record("priced", 3, Some(0.5), Outcome::Answered),
+                failed(8, first),
+                failed(9, first + 1),
+            ])
+            .unwrap();
+        journal.close().unwrap();
+    }
+
+    #[test]
+    fn a_server_that_lies_about_tokens_makes_no_journal_unreadable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.db");
+        journal(&path);
+        let totals = totals(&path).unwrap();
+        let [free, priced] = totals.as_slice() else { panic!("{totals:?}") };
+        assert_eq!((free.answers, free.failed, free.possibly_billed), (2, 2, 2));
+        assert_eq!((free.input_tokens, free.output_tokens), (4 << 40, 4 << 40));
+        assert_eq!((priced.answers, priced.input_tokens), (1, 1 << 40));
+        // What has no price costs nobody knows what.
+        assert_eq!((free.cost, priced.cost), (None, Some(0.5)));
+    }
+
+    #[test]
+    fn answers_have_all_that_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.db");
+        journal(&path);
+        let mut batches = answers(&path).unwrap().batches;
+        let batch = batches.next().unwrap().unwrap();
+        assert_eq!(batch.num_rows(), 3);
+        let cells = |name: &str| batch.column_by_name(name).unwrap();
+        let written = cells("cache_write_tokens").as_primitive::<Int64Type>();
+        assert_eq!(written.value(0), 7);
+        let tokens = cells("logprobs").as_list::<i32>().value(0);
+        let tokens = tokens.as_struct();
+        assert_eq!(tokens.column_by_name("token").unwrap().as_string::<i32>().value(0), "yes");
+        let top = tokens.column_by_name("top").unwrap().as_list::<i32>().value(0);
+        assert_eq!(top.len(), 2);
+    }
 }

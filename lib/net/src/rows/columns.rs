@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::compute::take_arrays;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use serde_json::json;
+use serde_json::{Value, json};
 use seval_core::contract::Contract;
 use seval_core::plain::with_columns;
 use seval_core::{Error, Result};
@@ -132,17 +132,21 @@ fn replies(answers: &[Answer]) -> ArrayRef {
     Arc::new(cells.finish())
 }
 
+/// A cell of the column `logprobs`, as JSON.
+pub fn logprobs_cell(tokens: &[Logprob]) -> Value {
+    let top = |(token, logprob): &(String, f64)| json!({"token": token, "logprob": logprob});
+    let token = |token: &Logprob| {
+        let likeliest: Vec<_> = token.top.iter().map(top).collect();
+        json!({"token": token.token, "logprob": token.logprob, "top": likeliest})
+    };
+    tokens.iter().map(token).collect()
+}
+
 /// Tokens with their log probabilities, and the likeliest at the place of each.
 fn logprobs(answers: &[Answer], field: &Field) -> Result<ArrayRef> {
-    let rows = answers.iter().map(|answer| {
-        let Some(tokens) = &answer.logprobs else { return json!({"logprobs": null}) };
-        let top = |(token, logprob): &(String, f64)| json!({"token": token, "logprob": logprob});
-        let token = |token: &Logprob| {
-            let likeliest: Vec<_> = token.top.iter().map(top).collect();
-            json!({"token": token.token, "logprob": token.logprob, "top": likeliest})
-        };
-        json!({"logprobs": tokens.iter().map(token).collect::<Vec<_>>()})
-    });
+    let rows = answers
+        .iter()
+        .map(|answer| json!({"logprobs": answer.logprobs.as_deref().map(logprobs_cell)}));
     let schema = Arc::new(Schema::new(vec![field.clone()]));
     let batch = table::batch(&schema, &rows.collect::<Vec<_>>())?;
     Ok(batch.column(0).clone())
