@@ -57,7 +57,11 @@ pub fn plan(
     known: &Known,
     requests: impl Iterator<Item = Result<Request>>,
 ) -> Result<Plan> {
-    let line = |model: &Model| Line { model: model.name.clone(), ..Line::default() };
+    let line = |model: &Model| Line {
+        model: model.name.clone(),
+        cost: model.settings.price.as_ref().map(|_| 0.0),
+        ..Line::default()
+    };
     let mut lines: Vec<Line> = models.iter().map(line).collect();
     let mut seen: HashSet<Fingerprint> = HashSet::new();
     let mut missing = Vec::new();
@@ -85,9 +89,7 @@ pub fn plan(
         line.to_send += 1;
         line.input_tokens += estimate.input;
         line.output_tokens += estimate.tokens - estimate.input;
-        if model.settings.price.is_some() {
-            line.cost = Some(line.cost.unwrap_or_default() + estimate.cost);
-        }
+        line.cost = line.cost.map(|cost| cost + estimate.cost);
         let most = model.settings.context_tokens;
         line.too_long += u64::from(most.is_some_and(|most| estimate.tokens > most));
     }
