@@ -245,7 +245,10 @@ impl Journal {
     /// same conversations.
     pub(crate) fn differences(&self, missing: Vec<Arc<Asked>>) -> Result<Done<Vec<Difference>>> {
         let (reply, found) = oneshot::channel();
-        self.send(Command::Compare(missing, reply))?;
+        // What this run asks for, or has asked, is not another run's.
+        let is_other = |entry: &&Entry| entry.earlier && !entry.taken;
+        let others = self.0.index().values().filter(is_other).map(|entry| entry.row).collect();
+        self.send(Command::Compare(missing, others, reply))?;
         Ok(found)
     }
 

@@ -1,6 +1,6 @@
 //! In what questions differ from those of an older run on the same journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::fingerprint::Asked;
 /// A field in which a question differs from one that the journal has an answer to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// `model`, `address`, `decoding` or `sample`.
+    /// `model`, `address` or `decoding`.
     pub field: &'static str,
     /// As it was asked then.
     pub then: String,
@@ -29,23 +29,31 @@ impl fmt::Display for Difference {
 
 impl Store {
     /// The fields in which these questions, which have no answer, differ from those about the same
-    /// conversations that have one: each difference once.
-    pub fn differences(&self, missing: &[Arc<Asked>]) -> Result<Vec<Difference>> {
-        let by_messages: HashMap<[u8; 16], &Asked> =
-            missing.iter().map(|asked| (asked.messages, &**asked)).collect();
+    /// conversations whose answers are in the rows `others`: each difference once.
+    ///
+    /// Only the same sample is compared: every run has the first one, and the seeds of others are others.
+    pub fn differences(
+        &self,
+        missing: &[Arc<Asked>],
+        others: &HashSet<i64>,
+    ) -> Result<Vec<Difference>> {
+        let by_messages: HashMap<([u8; 16], i64), &Asked> =
+            missing.iter().map(|asked| ((asked.messages, asked.sample), &**asked)).collect();
         let read = || -> rusqlite::Result<Vec<Difference>> {
-            let all = "SELECT messages, model, address, decoding, sample FROM answer";
+            let all = "SELECT messages, sample, model, address, decoding, id FROM answer";
             let mut statement = self.connection().prepare(all)?;
             let mut rows = statement.query(())?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                let Some(now) = by_messages.get(&row.get::<_, [u8; 16]>(0)?) else { continue };
-                let sample: i64 = row.get(4)?;
+                let question = (row.get(0)?, row.get(1)?);
+                let Some(now) = by_messages.get(&question) else { continue };
+                if !others.contains(&row.get(5)?) {
+                    continue;
+                }
                 let fields = [
-                    ("model", row.get::<_, String>(1)?, now.model.to_string()),
-                    ("address", row.get(2)?, now.address.to_string()),
-                    ("decoding", row.get(3)?, now.decoding.to_string()),
-                    ("sample", sample.to_string(), now.sample.to_string()),
+                    ("model", row.get::<_, String>(2)?, now.model.to_string()),
+                    ("address", row.get(3)?, now.address.to_string()),
+                    ("decoding", row.get(4)?, now.decoding.to_string()),
                 ];
                 for (field, then, now) in fields.into_iter().filter(|(_, then, now)| then != now) {
                     let difference = Difference { field, then, now };

@@ -1,5 +1,6 @@
 //! The thread that writes and reads the journal's file.
 
+use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 
 use seval_core::Error;
@@ -24,8 +25,8 @@ pub enum Command {
     End(Vec<Record>, oneshot::Sender<()>, Reply<Vec<Record>>),
     /// An answer is wanted.
     Read(Fingerprint, i64, Reply<Answer>),
-    /// In what do these questions differ from those that are there?
-    Compare(Vec<Arc<Asked>>, Reply<Vec<Difference>>),
+    /// In what do these questions differ from those whose answers are in these rows?
+    Compare(Vec<Arc<Asked>>, HashSet<i64>, Reply<Vec<Difference>>),
     /// Nothing more will come.
     Close(Reply<()>),
 }
@@ -86,8 +87,8 @@ fn converse(
                 Command::Read(fingerprint, row, reply) => {
                     let _ = reply.send(store.read(&mut statements, fingerprint, row));
                 }
-                Command::Compare(missing, reply) => {
-                    let _ = reply.send(store.differences(&missing));
+                Command::Compare(missing, others, reply) => {
+                    let _ = reply.send(store.differences(&missing, &others));
                 }
                 Command::Close(reply) => return Some(reply),
                 Command::Begin(..) | Command::End(..) => {}
@@ -176,7 +177,7 @@ impl Command {
             Self::Begin(_, reply) => drop(reply.send(Err(error))),
             Self::End(_, _, reply) => drop(reply.send(Err(error))),
             Self::Read(_, _, reply) => drop(reply.send(Err(error))),
-            Self::Compare(_, reply) => drop(reply.send(Err(error))),
+            Self::Compare(_, _, reply) => drop(reply.send(Err(error))),
             Self::Close(reply) => drop(reply.send(Err(error))),
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seval_core::{Kind, Result};
+use seval_net::plan::plan;
 use seval_net::{Answer, Connection, Journal, Message, Model, Outcome, Request, ask};
 use tempfile::TempDir;
 
@@ -123,6 +124,35 @@ fn what_is_sent_differently_is_asked() {
     let once = std::iter::once(Ok(request(0)));
     assert_eq!(ask(models, limits(64), kept(&journal), once).count(), 1);
     assert_eq!((journal.reused(), journal.answers()), (0, others.len() + 2));
+}
+
+#[test]
+fn the_samples_of_one_run_are_no_difference() {
+    let server = Server::start(|_, _| says("yes"));
+    let (_folder, path) = place();
+    // Each sample has a seed of its own.
+    let all = |seed: i64| {
+        let sampled = move |n: usize| {
+            let (mut request, sample) = (request(n / 2), n as i64 % 2);
+            (request.sample, request.decoding.seed) = (sample, Some(seed + sample));
+            request
+        };
+        (0..4).map(sampled).collect::<Vec<_>>()
+    };
+    run(&path, &connection(&server), all(5)[..3].to_vec());
+    let differences = |seed: i64| {
+        let models = Model::open("m", &connection(&server)).unwrap();
+        let journal = Journal::open_to_read(&path).unwrap();
+        let mut plan = plan(&models, &kept(&journal), all(seed).into_iter().map(Ok)).unwrap();
+        journal.close().unwrap();
+        plan.differences.sort();
+        (plan.lines[0].to_send, plan.differences)
+    };
+    assert_eq!(differences(5), (1, Vec::new()));
+    let changed = [(5, 7), (6, 8)].map(|(then, now)| {
+        format!("decoding was {{\"seed\":{then}}} and is now {{\"seed\":{now}}}")
+    });
+    assert_eq!(differences(7), (4, changed.to_vec()));
 }
 
 #[test]
