@@ -2,11 +2,13 @@
 
 use super::acts::{Gate, Step, good};
 use super::fault_server::FaultServer;
-use super::{Run, ask, number, status};
+use super::{LONGEST, Run, ask, number, status};
 use crate::run::Folder;
 use crate::server::{prompts, rows};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn row_26_the_second_run_on_a_journal_ends_at_once() {
@@ -46,6 +48,60 @@ fn row_26_of_two_that_begin_together_none_asks_what_the_other_does() {
     }
     let ledger = server.ledger();
     assert_eq!((ledger.requests.len(), ledger.keys.len()), (20 * 30, 20 * 30));
+}
+
+/// Reads the journal in every way; what it exports, which begins with what it did `before`.
+fn read(folder: &Folder, before: &str) -> String {
+    let count = number(&status(folder), "answers");
+    assert!(count >= before.lines().count(), "{count} after {}", before.lines().count());
+    let now = folder.ok("seval-query export j.db --format jsonl");
+    assert!(now.starts_with(before) && now.lines().count() >= count, "{count}:\n{now}");
+    for row in rows(&now) {
+        let text = row["response"].as_str().unwrap_or_default();
+        assert!(row["outcome"] == "answered" && !text.is_empty(), "{row}");
+    }
+    folder.ok("seval-query verify j.db");
+    now
+}
+
+#[test]
+fn row_26_eight_readers_of_a_run_see_how_far_it_is() {
+    const ROWS: usize = 2000;
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = FaultServer::start(move |asked| match asked.prompt.as_str() {
+        "p1999" => good(asked).after(Step::Until(held.clone())),
+        _ => good(asked).late(1),
+    });
+    let folder = Folder::new();
+    prompts(&folder, ROWS);
+    let began = Instant::now();
+    let run = Run::start(&folder, &ask(&server, "-q -o r.parquet"));
+    assert!(server.wait(|ledger| !ledger.requests.is_empty()));
+    let (rounds, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let reader = || {
+            let (mut before, mut last) = (String::new(), false);
+            while !last {
+                // Once more when the run has ended.
+                last = ended.load(Ordering::SeqCst) || began.elapsed() > 2 * LONGEST;
+                before = read(&folder, &before);
+                rounds.fetch_add(1, Ordering::SeqCst);
+            }
+            assert_eq!(before.lines().count(), ROWS);
+        };
+        let readers: Vec<_> = (0..8).map(|_| scope.spawn(reader)).collect();
+        // The run waits with its last answer until they have read often.
+        let wait = || rounds.load(Ordering::SeqCst) < 32 && began.elapsed() < LONGEST / 2;
+        while wait() && !readers.iter().any(thread::ScopedJoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        gate.open();
+        let run = run.end();
+        ended.store(true, Ordering::SeqCst);
+        assert_eq!(run.code, 0, "{run:?}");
+    });
+    assert_eq!(server.count(), ROWS);
 }
 
 /// How to begin a command line that permissions hold for, also where root runs it; none, and word of
@@ -94,7 +150,7 @@ fn row_26_who_reads_need_not_be_allowed_to_write() {
         let journal = format!("{place}/j.db");
         let books = folder.ok(&format!("{bound}seval-query status {journal} --format jsonl"));
         assert_eq!(number(&rows(&books)[0], "answers"), count, "{books}");
-        let export = format!("{bound}seval-query export {journal} -q --format jsonl");
+        let export = format!("{bound}seval-query export {journal} --format jsonl");
         assert_eq!(rows(&folder.ok(&export)).len(), count);
         folder.ok(&format!("{bound}seval-query verify {journal}"));
         assert_eq!(plan(&journal), (count, 20 - count));
