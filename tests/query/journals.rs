@@ -104,8 +104,8 @@ fn row_26_eight_readers_of_a_run_see_how_far_it_is() {
     assert_eq!(server.count(), ROWS);
 }
 
-/// How to begin a command line that permissions hold for, also where root runs it; none, and word of
-/// it, if that cannot be.
+/// How to begin a command line that permissions hold for, also where root runs it; none, and word
+/// of it, if that cannot be.
 fn bound() -> Option<&'static str> {
     let said = |line: &str| Command::new("bash").args(["-c", line]).output().unwrap();
     if said("id -u").stdout != b"0\n" {

@@ -2,8 +2,8 @@
 //!
 //! - A row is known by its `prompt_id`, and by its conversation: all of `messages`, or without them
 //!   and without an id the one turn that `prompt` is.
-//! - A row whose conversation left turns to the model answers each of them: by its `replies`, and the
-//!   last by its response.
+//! - A row whose conversation left turns to the model answers each of them: by its `replies`, and
+//!   the last by its response.
 //! - Nothing is made up: what the file does not have is a failed answer, and so is a further sample
 //!   of what it has, or a conversation of which its rows do not agree.
 

@@ -31,7 +31,7 @@ impl Store {
     /// The fields in which these questions, which have no answer, differ from those about the same
     /// conversations whose answers are in the rows `others`: each difference once.
     ///
-    /// Only the same sample is compared: every run has the first one, and the seeds of others are others.
+    /// Only the same sample is compared: every run has the first one, and each has its own seed.
     pub fn differences(
         &self,
         missing: &[Arc<Asked>],

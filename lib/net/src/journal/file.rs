@@ -169,8 +169,8 @@ fn connect(path: &Path, place: &str, mode: OpenFlags) -> Result<Connection> {
         .map_err(|error| trouble(place, &error))
 }
 
-/// Opens a journal that is one file and that we may not write. SQLite would make its two files beside
-/// it even to read, unless it takes the file for one that never changes.
+/// Opens a journal that is one file and that we may not write. SQLite would make its two files
+/// beside it even to read, unless it takes the file for one that never changes.
 fn connect_to_one_file(path: &Path, place: &str) -> Result<Connection> {
     let path = std::path::absolute(path).map_err(|error| Error::io(place, &error))?;
     let mut uri = Url::from_file_path(path).map_err(|()| Error::usage(place, "is not a file"))?;
@@ -180,8 +180,8 @@ fn connect_to_one_file(path: &Path, place: &str) -> Result<Connection> {
         .map_err(|error| trouble(place, &error))
 }
 
-/// Whether we may write the file, and files beside it. Asked without opening it, which would give up
-/// SQLite's locks on it.
+/// Whether we may write the file, and files beside it. Asked without opening it, which would give
+/// up SQLite's locks on it.
 fn may_write(path: &Path) -> bool {
     let log = log_of(path);
     let places = [Some(path), log.parent()];

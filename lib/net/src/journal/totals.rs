@@ -40,7 +40,7 @@ pub struct Total {
     pub cost: Option<f64>,
 }
 
-/// A server that counts a million million tokens in one answer lies, and could make the sums overflow.
+/// A server that counts a million million tokens in one answer lies, and the sums must not overflow.
 const TOTALS: &str = "
     WITH
     sent AS (SELECT model, count(*) AS n FROM attempt GROUP BY model),
