@@ -65,10 +65,12 @@ fn drain(rows: Rows) -> Result<()> {
 
 /// The requests of the step that asks, for another program.
 fn write_requests(flags: &Flags, steps: Steps) -> Result<()> {
+    let options: output::Options = (&flags.output).into();
+    options.only_lines("requests")?;
     let (rows, expansion) = steps.asking(flags)?;
     let Generation { model, settings } = Generation::of(flags)?;
     let (mut written, mut repeated) = (0, 0);
-    output::write_text(&(&flags.output).into(), |out| {
+    output::write_text(&options, |out| {
         (written, repeated) = generate::emit(rows, expansion, &model, settings, out)?;
         Ok(())
     })?;

@@ -8,7 +8,7 @@ use seval_net::batch::Requests;
 use seval_net::plan::is_known;
 use seval_net::rows::{Settings, requests};
 use seval_net::{Known, Model, Request};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 
 /// Writes what has no answer yet: to one file, or to several of so many requests each.
@@ -23,10 +23,15 @@ pub fn emit(
         return Err(Error::usage(&model.name, "needs no file of requests").hint("ask it directly"));
     }
     let options: Options = (&flags.output).into();
+    options.only_lines("requests")?;
     let shard = flags.batch.shard;
-    if shard.is_some() && options.path.is_none() {
-        return Err(Error::usage("--shard", "several files need a name")
-            .hint("give -o FILE: FILE-00001 and so on are written"));
+    match (shard, options.path.as_deref()) {
+        (Some(_), None) => {
+            return Err(Error::usage("--shard", "several files need a name")
+                .hint("give -o FILE: FILE-00001 and so on are written"));
+        }
+        (Some(_), Some(path)) => refuse_others(path)?,
+        (None, _) => {}
     }
     let (asked, _batches) = mpsc::channel();
     let (mut answered, mut files) = (0, 0);
@@ -80,12 +85,40 @@ fn one_turn(request: Request) -> Result<Request> {
     }
 }
 
+/// Refuses files of an earlier run under such names: those that this one would not write over would be
+/// asked again with its own.
+fn refuse_others(path: &str) -> Result<()> {
+    let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (before, after) = around_number(path);
+    let number = |name: &str| {
+        let digits = name.strip_prefix(&before)?.strip_suffix(&after)?;
+        (digits.len() >= DIGITS).then(|| digits.parse::<usize>().ok()).flatten()
+    };
+    // Where there is no such folder, that is said when the first file is made.
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.filter(|name| number(name).is_some()).min() {
+        None => Ok(()),
+        Some(name) => Err(Error::usage("-o", format!("{name} is there already"))
+            .hint("remove the files of the earlier run, or give another name")),
+    }
+}
+
 /// The name of one of several files.
 fn numbered(path: &str, number: usize) -> String {
+    let (before, after) = around_number(path);
+    let numbered = Path::new(path).with_file_name(format!("{before}{number:0DIGITS$}{after}"));
+    numbered.to_string_lossy().into_owned()
+}
+
+/// Digits of such a number, at the least.
+const DIGITS: usize = 5;
+
+/// What stands before and after the number in the names of several files.
+fn around_number(path: &str) -> (String, String) {
     let path = Path::new(path);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let end = path.extension().unwrap_or_default().to_string_lossy();
     let dot = if end.is_empty() { "" } else { "." };
-    let numbered: PathBuf = path.with_file_name(format!("{stem}-{number:05}{dot}{end}"));
-    numbered.to_string_lossy().into_owned()
+    (format!("{stem}-"), format!("{dot}{end}"))
 }

@@ -8,11 +8,13 @@ use seval_net::totals::{self, answers, as_rows};
 
 /// Counts by model.
 pub fn status(flags: &JournalFlags) -> Result<()> {
+    check_output(flags)?;
     write(as_rows(&totals::totals(&flags.journal)?)?, flags).map(|_| ())
 }
 
 /// The answers as rows.
 pub fn export(flags: &JournalFlags) -> Result<()> {
+    check_output(flags)?;
     let written = write(answers(&flags.journal)?, flags)?;
     cli::note(format_args!("{} answers", cli::count(written)));
     Ok(())
@@ -24,6 +26,12 @@ pub fn verify(flags: &JournalFlags) -> Result<()> {
     let place = flags.journal.to_string_lossy();
     cli::note(format_args!("{place}: {} answers, all as written", cli::count(answers)));
     Ok(())
+}
+
+/// Refuses to write over the journal.
+fn check_output(flags: &JournalFlags) -> Result<()> {
+    let output = flags.output.output.as_deref().unwrap_or("-");
+    output::refuse_over("-o", output, [flags.journal.to_string_lossy().as_ref()])
 }
 
 fn write(rows: Rows, flags: &JournalFlags) -> Result<u64> {

@@ -67,10 +67,7 @@ fn check_places(flags: &Flags) -> Result<()> {
         if is_stdout || earlier.any(|other| output::same_place(path, other)) {
             return Err(Error::usage(flag, "is where other rows go").hint("name another file"));
         }
-        if let Some(file) = read.iter().find(|file| output::same_place(path, file)) {
-            return Err(Error::usage(flag, format!("would be written over {file}"))
-                .hint("name another file"));
-        }
+        output::refuse_over(flag, path, read.iter().map(String::as_str))?;
     }
     report.map_or(Ok(()), select::report::check)
 }

@@ -79,6 +79,21 @@ pub struct Options {
     pub all_rows: bool,
 }
 
+impl Options {
+    /// Refuses a format other than JSON lines, for what comes in no other.
+    pub fn only_lines(&self, what: &str) -> Result<()> {
+        let of_name = || Format::of_name(self.path.as_deref()?);
+        match self.format.or_else(of_name) {
+            None | Some(Format::Jsonl) => Ok(()),
+            Some(_) => {
+                let place = if self.format.is_some() { "--format" } else { "-o" };
+                Err(Error::usage(place, format!("{what} are JSON lines"))
+                    .hint("give -o a name that ends in .jsonl, and no other --format"))
+            }
+        }
+    }
+}
+
 /// The names of standard output.
 const STDOUT: [&str; 2] = ["-", "/dev/stdout"];
 
@@ -234,6 +249,22 @@ pub fn same_place(a: &str, b: &str) -> bool {
         Some(folder.join(path.file_name()?))
     };
     (is_stdout(a) && is_stdout(b)) || a == b || (real(a).is_some() && real(a) == real(b))
+}
+
+/// Refuses an output that would be written over what is read; `flag` names it.
+pub fn refuse_over<'r>(
+    flag: &str,
+    output: &str,
+    read: impl IntoIterator<Item = &'r str>,
+) -> Result<()> {
+    let is_file = !STDOUT.contains(&output);
+    match read.into_iter().find(|file| is_file && same_place(output, file)) {
+        None => Ok(()),
+        Some(file) => {
+            Err(Error::usage(flag, format!("would be written over {file}"))
+                .hint("name another file"))
+        }
+    }
 }
 
 /// Writes a text of our own to the file or standard output that the options name, complete or not at all.
