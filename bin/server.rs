@@ -2,6 +2,7 @@
 
 use clap::Args;
 use seval_core::Result;
+use seval_core::cli::SharedFlags;
 use seval_net::{Connection, Journal, Limits, key};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,7 +50,8 @@ pub struct ServerFlags {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub idle_timeout: u64,
 
-    /// The longest wait in seconds that a server may ask for; beyond it the request fails.
+    /// The longest wait in seconds that a server may ask for. Beyond it a run with a journal ends, to go on later;
+    /// without one the request fails.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub max_retry_after: u64,
 
@@ -67,16 +69,22 @@ pub struct ServerFlags {
 }
 
 impl ServerFlags {
-    /// How to reach the server.
-    pub fn connection(&self) -> Result<Connection> {
+    /// How to reach the server; without its key if nothing will be sent.
+    pub fn connection(&self, shared: &SharedFlags, sends: bool) -> Result<Connection> {
+        let (variable, file) = (self.api_key_env.as_deref(), self.api_key_file.as_deref());
         Ok(Connection {
             base_url: self.base_url.clone(),
-            api_key: key::find(self.api_key_env.as_deref(), self.api_key_file.as_deref())?,
+            api_key: match sends {
+                true => key::find("--api-key-env", variable, file)?,
+                false => None,
+            },
             attempt_timeout: Duration::from_secs(self.attempt_timeout),
             idle_timeout: Duration::from_secs(self.idle_timeout),
             max_response_bytes: usize::try_from(self.max_response_bytes).unwrap_or(usize::MAX),
             proxy: self.proxy,
             ca_file: self.ca_file.clone(),
+            templates: shared.template_library(),
+            sends,
             ..Connection::default()
         })
     }

@@ -43,7 +43,7 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
     }
     let models = Models {
         file: wanted.models.as_deref().map(ModelsFile::read).transpose()?,
-        connection: flags.asking.server.connection()?,
+        connection: flags.asking.server.connection(&flags.shared, true)?,
         default: wanted.model.as_deref(),
     };
     let policy = wanted.policy.as_deref().map(|path| policy(path, stage)).transpose()?;
@@ -70,6 +70,8 @@ pub fn open(flags: &Flags, stage: &mut Stage) -> Result<Critics> {
             }
         }
     }
+    let in_file = flags.asking.server.api_key_file.is_some();
+    Model::check_key(in_file, critics.models.iter().flatten())?;
     if wanted.escalate.is_some() && critics.ask_nobody() {
         return Err(Error::usage("--escalate", "no critic asks a model")
             .hint("end with one that does, such as -c rules -c safety=MODEL"));

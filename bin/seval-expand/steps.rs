@@ -244,10 +244,13 @@ impl Generation {
         let elsewhere = flags.generation.emit_requests || !flags.generation.from_replies.is_empty();
         let model = match elsewhere {
             true => Model::named(name)?,
-            false => match Model::open(name, &flags.asking.server.connection()?)?.as_slice() {
-                [model] => model.clone(),
-                _ => return Err(Error::usage(name, "names several models, one is needed")),
-            },
+            false => {
+                let connection = flags.asking.server.connection(&flags.shared, true)?;
+                match Model::open(name, &connection)?.as_slice() {
+                    [model] => model.clone(),
+                    _ => return Err(Error::usage(name, "names several models, one is needed")),
+                }
+            }
         };
         let decoding = flags.asking.decoding(None);
         Ok(Self { model, settings: Settings { decoding, system: flags.generation.system.clone() } })

@@ -21,14 +21,18 @@ Files for a batch service or a cluster, and its results:
   seval-query -m MODEL --emit-requests --shard 50000 prompts.parquet -o requests.jsonl
   seval-query -m MODEL --from-replies 'results-*.jsonl' prompts.parquet -o responses.parquet
 
-Order: for each row the models as given, for each model its decoding settings, for each of these the samples.
-Its memory is bounded by the requests under way. Models are `sim:NAME`, `replay:FILE` (answers in a file of rows),
-`exec:COMMAND` (a command that reads and writes JSON lines), `PROVIDER:MODEL` (`--list` has the providers), a name in
---models, or the name by which the server at --base-url knows it.
-An interrupted run leaves no output; with --journal, the same command goes on from the answers it has, and what
+Order: for each row the models as given, for each model its decoding settings, for each of these the samples. \
+Its memory is bounded by the requests under way.
+
+Models are `sim:NAME`, `replay:FILE` (answers in a file of rows), `exec:COMMAND` (a command that reads and writes \
+JSON lines), `PROVIDER:MODEL` (`--list` has the providers), a name in --models, or the name by which the server at \
+--base-url knows it.
+
+An interrupted run leaves no output; with --journal, the same command goes on from the answers it has, and what \
 failed is asked again. The first Ctrl-C waits for what is under way, the second does not.
-Exit status: 0 the output is complete; 1 network or disk; 2 command line; 3 --strict-model; 4 stopped by
---max-requests or --max-cost; 5 input; 130 or 143 interrupted.";
+
+Exit status: 0 the output is complete; 1 network or disk; 2 command line; 3 --strict-model; 4 stopped by \
+--max-requests, --max-cost or --max-retry-after; 5 input; 130 or 143 interrupted.";
 
 /// Asks models: prompts in, responses out.
 ///
@@ -68,6 +72,13 @@ pub struct Flags {
 
     #[command(flatten)]
     pub shared: SharedFlags,
+}
+
+impl Flags {
+    /// Whether models are asked, and not only planned with or written to files.
+    pub fn sends(&self) -> bool {
+        !(self.run.dry_run || self.batch.emit_requests)
+    }
 }
 
 /// Who is asked what.
@@ -115,15 +126,16 @@ pub struct RunFlags {
     #[arg(long)]
     pub timings: bool,
 
-    /// Say what would be asked, how much of it is answered, and what it takes; nothing is sent.
+    /// Say what would be asked, how much of it is answered, and what it takes; nothing is sent, and -o, where the
+    /// answers will go, is not written. The plan goes to standard output, as --format says.
     #[arg(long, conflicts_with = "emit_requests")]
     pub dry_run: bool,
 
-    /// Send at most so many requests in this run.
+    /// Send at most so many requests in this run; with --journal, since it ends the run and another goes on.
     #[arg(long, value_name = "N")]
     pub max_requests: Option<u64>,
 
-    /// Spend at most so many US dollars in this run, by the prices in --models.
+    /// Spend at most so many US dollars in this run, by the prices in --models; with --journal, as --max-requests.
     #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
     pub max_cost: Option<f64>,
 
@@ -145,7 +157,7 @@ pub struct BatchFlags {
     #[arg(long)]
     pub emit_requests: bool,
 
-    /// Requests in each file: -o FILE becomes FILE-00001 and so on.
+    /// Requests in each file: -o FILE becomes FILE-00001 and so on, of which none may be there.
     #[arg(long, value_name = "N", requires = "emit_requests", value_parser = clap::value_parser!(u64).range(1..))]
     pub shard: Option<u64>,
 

@@ -7,6 +7,7 @@ mod server;
 #[path = "../shown.rs"]
 mod shown;
 
+mod check;
 mod emit;
 mod flags;
 mod journal;
@@ -16,10 +17,13 @@ mod progress;
 
 use flags::{Action, Flags};
 use seval_core::cli;
+use seval_core::output::Format;
 use seval_core::provenance::Stage;
 use seval_core::{Error, Result, Rows, input, output};
 use seval_net::rows::{Settings, query};
 use seval_net::{Journal, Known, Limits, batch::Replies};
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,7 +40,7 @@ fn run(mut flags: Flags) -> Result<()> {
         return Ok(());
     }
     match flags.command.take() {
-        Some(Action::Models(wanted)) => return models::check(&wanted, &flags.shared),
+        Some(Action::Models(wanted)) => return check::check(&wanted, &flags.shared),
         Some(Action::Status(wanted)) => return journal::status(&wanted),
         Some(Action::Export(wanted)) => return journal::export(&wanted),
         Some(Action::Verify(wanted)) => return journal::verify(&wanted),
@@ -45,18 +49,20 @@ fn run(mut flags: Flags) -> Result<()> {
     give_back_files(&mut flags);
     refuse_sql(&flags.input.files)?;
     let mut stage = Stage::new("seval-query");
-    let by_files = flags.batch.emit_requests || !flags.batch.from_replies.is_empty();
-    let (models, decodings) =
-        models::open(&flags.ask, &flags.asking, by_files, &flags.shared, &mut stage)?;
+    let (models, decodings) = models::open(&flags, &mut stage)?;
+    models::check_seeds(&decodings, flags.run.samples)?;
     let settings = Settings::new(decodings, flags.run.samples, flags.run.timings);
-    models::check_budget(&flags.run, &models)?;
+    models::check_budget(&flags, &models)?;
     let rows = rows(&flags, stage)?;
-    check_journal(&flags)?;
+    check_places(&flags)?;
     let replies = replies(&flags)?;
     let known =
         Known { journal: journal(&flags)?, replies: replies.as_ref().map(Replies::journal) };
     let journal = known.journal.clone();
-    if flags.run.dry_run || flags.batch.emit_requests {
+    if !flags.sends() {
+        if flags.run.dry_run {
+            flags.output.format = flags.output.format.or_else(plan_format);
+        }
         let done = match flags.run.dry_run {
             true => plan::plan(rows, &models, &known, &settings, &flags),
             false => emit::emit(rows, &models, &known, &settings, &flags),
@@ -116,10 +122,15 @@ fn total(flags: &Flags, variants: usize) -> impl FnOnce() -> Option<u64> + Send 
 /// The journal, which is only read where nothing will be sent.
 fn journal(flags: &Flags) -> Result<Option<Journal>> {
     let server = &flags.asking.server;
-    match flags.run.dry_run || flags.batch.emit_requests {
-        true => server.journal.as_deref().map(Journal::open_to_read).transpose(),
-        false => server.journal(),
+    match flags.sends() {
+        true => server.journal(),
+        false => server.journal.as_deref().map(Journal::open_to_read).transpose(),
     }
+}
+
+/// A plan is for people: a pipe gets a table too, if no format is named.
+fn plan_format() -> Option<Format> {
+    (!std::io::stdout().is_terminal()).then_some(Format::Md)
 }
 
 fn replies(flags: &Flags) -> Result<Option<Replies>> {
@@ -139,16 +150,34 @@ fn limits(flags: &Flags) -> Limits {
     }
 }
 
-/// Refuses a journal that would be written over, or over something.
-fn check_journal(flags: &Flags) -> Result<()> {
+/// Refuses an output or a journal that would be written over what is read, or over each other.
+fn check_places(flags: &Flags) -> Result<()> {
+    let read = files(flags)?;
+    let output = flags.output.output.as_deref();
+    // Several files have other names.
+    if let Some(output) = output.filter(|_| flags.batch.shard.is_none()) {
+        output::refuse_over("-o", output, read.iter().map(String::as_str))?;
+    }
     let Some(journal) = &flags.asking.server.journal else { return Ok(()) };
-    let files = flags.input.files.iter().chain(&flags.batch.from_replies);
-    let mut others = files.chain(&flags.output.output);
+    let mut others = read.iter().map(String::as_str).chain(output);
     match others.find(|other| output::same_place(&journal.to_string_lossy(), other)) {
         None => Ok(()),
         Some(_) => Err(Error::usage("--journal", "is a file of rows that are read or written")
             .hint("give it a file of its own")),
     }
+}
+
+/// All files that are read, but for the journal.
+fn files(flags: &Flags) -> Result<Vec<String>> {
+    let replayed = flags.ask.model.iter().filter_map(|model| model.strip_prefix("replay:"));
+    let rows = flags.input.files.iter().chain(&flags.batch.from_replies).map(String::as_str);
+    let rows: Vec<String> = rows.chain(replayed).map(str::to_owned).collect();
+    let sources = if rows.is_empty() { Vec::new() } else { input::sources(&rows)? };
+    let rows = sources.iter().filter_map(|source| source.file());
+    let server = &flags.asking.server;
+    let others = [&flags.ask.models, &server.api_key_file, &server.ca_file].into_iter().flatten();
+    let all = rows.chain(others.map(PathBuf::as_path));
+    Ok(all.map(|path| path.to_string_lossy().into_owned()).collect())
 }
 
 /// `seval-query 'SELECT …'` is what the name suggests to whoever knows databases.

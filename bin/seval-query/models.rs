@@ -1,48 +1,98 @@
 //! The models that the command line names.
 
-use crate::flags::{AskFlags, ModelsFlags, RunFlags};
+use crate::flags::{AskFlags, Flags};
 use crate::model::ModelFlags;
-use arrow::datatypes::DataType;
-use serde_json::json;
-use seval_core::cli::{self, SharedFlags};
+use seval_core::cli::SharedFlags;
 use seval_core::input::{self, Options};
-use seval_core::output;
 use seval_core::provenance::Stage;
 use seval_core::{Error, Result};
 use seval_net::grid::grid;
 use seval_net::models_file::ModelsFile;
 use seval_net::replay::Replay;
-use seval_net::{
-    Connection, Decoding, Known, Limits, Message, Model, Outcome, Request, Traits, ask, table,
-};
+use seval_net::{Connection, Decoding, Model};
 
-/// The models, and for each the decoding settings to ask it with. `by_files`: a model without an address is
-/// asked by files of requests and replies.
-pub fn open(
-    ask: &AskFlags,
-    asking: &ModelFlags,
-    by_files: bool,
-    shared: &SharedFlags,
-    stage: &mut Stage,
-) -> Result<(Vec<Model>, Vec<Vec<Decoding>>)> {
-    let file = ask.models.as_deref().map(ModelsFile::read).transpose()?;
-    if ask.model.is_empty() {
-        let hint = match &file {
+/// Where models are found.
+pub struct Finder<'a> {
+    file: Option<ModelsFile>,
+    connection: Connection,
+    shared: &'a SharedFlags,
+}
+
+impl<'a> Finder<'a> {
+    /// `sends`: something is sent to them, which may need keys.
+    pub fn new(
+        ask: &AskFlags,
+        asking: &ModelFlags,
+        shared: &'a SharedFlags,
+        sends: bool,
+    ) -> Result<Self> {
+        let file = ask.models.as_deref().map(ModelsFile::read).transpose()?;
+        let connection = asking.server.connection(shared, sends)?;
+        Ok(Self { file, connection: Connection { stream: ask.stream, ..connection }, shared })
+    }
+
+    /// With models that have no address, which are asked by files of requests and replies.
+    pub fn by_files(self, by_files: bool) -> Self {
+        Self { connection: Connection { by_files, ..self.connection }, ..self }
+    }
+
+    /// The names that `-m` gives, of which there has to be one.
+    pub fn named(&self, ask: &AskFlags) -> Result<Vec<String>> {
+        if !ask.model.is_empty() {
+            return Ok(ask.model.clone());
+        }
+        let hint = match &self.file {
             None => "name one with -m, such as -m sim: for a simulated one".to_owned(),
             Some(file) => format!("name one with -m; {}", names(file)),
         };
-        return Err(Error::usage("--model", "no model is named").hint(hint));
+        Err(Error::usage("--model", "no model is named").hint(hint))
     }
-    let connection = Connection { stream: ask.stream, ..asking.server.connection()? };
+
+    /// The same, or else all names in the models file.
+    pub fn named_or_all(&self, ask: &AskFlags) -> Result<Vec<String>> {
+        match &self.file {
+            Some(file) if ask.model.is_empty() => Ok(file.names().map(str::to_owned).collect()),
+            _ => self.named(ask),
+        }
+    }
+
+    /// The models of one name.
+    pub fn find(&self, spec: &str, stage: &mut Stage) -> Result<Vec<Model>> {
+        if let Some(entry) = self.file.as_ref().and_then(|file| file.get(spec)) {
+            self.note_provider(entry.provider.as_deref(), stage)?;
+            let model = Model::of_file(spec, entry, &self.connection);
+            return Ok(vec![model.map_err(|error| error.at(format!("model {spec}")))?]);
+        }
+        if let Some(path) = spec.strip_prefix("replay:") {
+            return Ok(vec![replay(spec, path, stage)?]);
+        }
+        self.note_provider(spec.split_once(':').map(|(name, _)| name), stage)?;
+        let spec = profile(spec, self.shared, stage)?;
+        Model::open(&spec, &self.connection).map_err(|error| match &self.file {
+            Some(file) if !spec.contains(':') => error.hint(names(file)),
+            _ => error,
+        })
+    }
+
+    /// A provider's file in the --templates folder is noted.
+    fn note_provider(&self, name: Option<&str>, stage: &mut Stage) -> Result<()> {
+        let Some(name) = name.filter(|_| self.shared.templates.is_some()) else { return Ok(()) };
+        let files = self.shared.template_library().list("provider")?;
+        if let Some(file) = files.iter().find(|file| file.name == format!("provider/{name}")) {
+            stage.files.insert(file.name.clone(), file.hash());
+        }
+        Ok(())
+    }
+}
+
+/// The models, and for each the decoding settings to ask it with.
+pub fn open(flags: &Flags, stage: &mut Stage) -> Result<(Vec<Model>, Vec<Vec<Decoding>>)> {
+    let (ask, by_files) = (&flags.ask, &flags.batch);
+    let finder = Finder::new(ask, &flags.asking, &flags.shared, flags.sends())?
+        .by_files(by_files.emit_requests || !by_files.from_replies.is_empty());
     let mut models: Vec<Model> = Vec::new();
-    for spec in &ask.model {
-        let opened = match named(spec, file.as_ref(), &connection, shared, stage) {
-            Err(_) if by_files && Model::needs_address(spec, &connection) => {
-                vec![Model::named(spec)?]
-            }
-            opened => opened?,
-        };
-        for model in opened {
+    for spec in &finder.named(ask)? {
+        for model in finder.find(spec, stage)? {
             if models.iter().any(|known| known.name == model.name) {
                 return Err(Error::usage(spec, format!("the model {} is named twice", model.name))
                     .hint("to ask it several times, use --samples"));
@@ -50,50 +100,57 @@ pub fn open(
             models.push(model);
         }
     }
-    let given = Decoding { top_logprobs: ask.top_logprobs, ..asking.decoding(ask.seed) };
-    let decodings = models.iter().map(|model| {
-        let defaults = given.clone().over(&model.settings.decoding);
-        grid(&ask.set, &defaults)
-    });
+    Model::check_key(flags.asking.server.api_key_file.is_some(), &models)?;
+    let decodings = models.iter().map(|model| decodings(ask, &flags.asking, model));
     let decodings = decodings.collect::<Result<_>>()?;
     Ok((models, decodings))
 }
 
-/// A sum can only be kept to where prices are known.
-pub fn check_budget(run: &RunFlags, models: &[Model]) -> Result<()> {
-    let priceless = models.iter().find(|model| {
-        run.max_cost.is_some() && !model.is_simulated() && model.settings.price.is_none()
-    });
-    match priceless {
+/// The decoding settings to ask a model with.
+pub fn decodings(ask: &AskFlags, asking: &ModelFlags, model: &Model) -> Result<Vec<Decoding>> {
+    let given = Decoding { top_logprobs: ask.top_logprobs, ..asking.decoding(ask.seed) };
+    grid(&ask.set, &given.over(&model.settings.decoding))
+}
+
+/// Sample i is asked with seed + i, which has to be a number.
+pub fn check_seeds(decodings: &[Vec<Decoding>], samples: i64) -> Result<()> {
+    let mut seeds = decodings.iter().flatten().filter_map(|decoding| decoding.seed);
+    match seeds.find(|seed| seed.checked_add(samples - 1).is_none()) {
         None => Ok(()),
-        Some(model) => {
-            let what = format!("there is no price of {}", model.name);
-            Err(Error::usage("--max-cost", what)
-                .hint("give it one in --models: [model.NAME.price] with date, input and output"))
+        Some(seed) => {
+            let what = format!("{seed} is too large for {samples} samples, which get seed + i");
+            Err(Error::usage("--seed", what).hint("give a smaller one"))
         }
     }
 }
 
-/// The models of one `-m`.
-fn named(
-    spec: &str,
-    file: Option<&ModelsFile>,
-    connection: &Connection,
-    shared: &SharedFlags,
-    stage: &mut Stage,
-) -> Result<Vec<Model>> {
-    if let Some(entry) = file.and_then(|file| file.get(spec)) {
-        let model = Model::of_file(spec, entry, connection);
-        return Ok(vec![model.map_err(|error| error.at(format!("model {spec}")))?]);
+/// A sum can only be kept to where prices are known, and only with a journal does a bound that ends
+/// the run leave what was paid for.
+pub fn check_budget(flags: &Flags, models: &[Model]) -> Result<()> {
+    let run = &flags.run;
+    let mut asked = models.iter().filter(|model| !model.is_simulated()).peekable();
+    let pays = flags.sends() && asked.peek().is_some();
+    let priceless = asked.find(|model| run.max_cost.is_some() && model.settings.price.is_none());
+    if let Some(model) = priceless {
+        let what = format!("there is no price of {}", model.name);
+        let hint = match model.name.starts_with("exec:") {
+            true => {
+                "what a command costs is not known: leave --max-cost out, or use --max-requests"
+            }
+            false => "give it one in --models: [model.NAME.price] with date, input and output",
+        };
+        return Err(Error::usage("--max-cost", what).hint(hint));
     }
-    if let Some(path) = spec.strip_prefix("replay:") {
-        return Ok(vec![replay(spec, path, stage)?]);
+    let flag = match (run.max_requests, run.max_cost) {
+        (Some(_), _) => "--max-requests",
+        (None, Some(_)) => "--max-cost",
+        (None, None) => return Ok(()),
+    };
+    match pays && flags.asking.server.journal.is_none() {
+        false => Ok(()),
+        true => Err(Error::usage(flag, "needs a journal, or the answers before it would be lost")
+            .hint("give --journal FILE; --limit asks only the first rows")),
     }
-    let spec = profile(spec, shared, stage)?;
-    Model::open(&spec, connection).map_err(|error| match file {
-        Some(file) if !spec.contains(':') => error.hint(names(file)),
-        _ => error,
-    })
 }
 
 fn names(file: &ModelsFile) -> String {
@@ -102,6 +159,10 @@ fn names(file: &ModelsFile) -> String {
 
 /// A model that answers from a file of rows.
 fn replay(name: &str, path: &str, stage: &mut Stage) -> Result<Model> {
+    if path.is_empty() {
+        return Err(Error::usage(name, "no file of answers is named")
+            .hint("name one, such as -m replay:responses.parquet"));
+    }
     let sources = input::sources(&[path.to_owned()])?;
     stage.inputs.extend(input::hashes(&sources)?);
     let rows = input::read(sources, &Options::default())?;
@@ -121,73 +182,6 @@ fn profile(spec: &str, shared: &SharedFlags, stage: &mut Stage) -> Result<String
         true => Ok(spec.to_owned()),
         false => {
             Ok(format!("sim:{}:{}", file.place, if name.is_empty() { "default" } else { name }))
-        }
-    }
-}
-
-/// Asks each model once and says what it found.
-pub fn check(flags: &ModelsFlags, shared: &SharedFlags) -> Result<()> {
-    let mut ask_flags = flags.ask.clone();
-    if let (true, Some(path)) = (ask_flags.model.is_empty(), &ask_flags.models) {
-        ask_flags.model = ModelsFile::read(path)?.names().map(str::to_owned).collect();
-    }
-    let (models, decodings) = open(&ask_flags, &flags.asking, false, shared, &mut Stage::new(""))?;
-    let columns = [
-        ("model", DataType::Utf8),
-        ("outcome", DataType::Utf8),
-        ("served_model", DataType::Utf8),
-        ("finish_reason", DataType::Utf8),
-        ("input_tokens", DataType::Int64),
-        ("output_tokens", DataType::Int64),
-        ("cost", DataType::Float64),
-        ("logprobs", DataType::Boolean),
-        ("latency_ms", DataType::Int64),
-        ("error", DataType::Utf8),
-    ];
-    let mut found = Vec::new();
-    let mut failed = 0;
-    for (model, decodings) in models.into_iter().zip(decodings) {
-        let name = model.name.clone();
-        let request = Request {
-            model: 0,
-            sample: 0,
-            decoding: decodings.into_iter().next().unwrap_or_default(),
-            messages: vec![Message::user("Reply with the word: ready")],
-            traits: Traits::default(),
-        };
-        let limits = Limits { max_retries: 0, ..flags.asking.server.limits() };
-        let answer = ask(vec![model], limits, Known::default(), std::iter::once(Ok(request)));
-        found.push(match answer.last() {
-            Some(Ok(answer)) => {
-                failed += u32::from(answer.outcome == Outcome::Failed);
-                json!({
-                    "model": name,
-                    "outcome": answer.outcome.as_str(),
-                    "served_model": answer.served_model,
-                    "finish_reason": answer.finish_reason,
-                    "input_tokens": answer.usage.input_tokens,
-                    "output_tokens": answer.usage.output_tokens,
-                    "cost": answer.cost,
-                    "logprobs": answer.logprobs.is_some(),
-                    "latency_ms": answer.latency_ms,
-                    "error": answer.error,
-                })
-            }
-            Some(Err(error)) => {
-                failed += 1;
-                json!({ "model": name, "outcome": "failed", "error": error.to_string() })
-            }
-            None => json!({ "model": name }),
-        });
-    }
-    let rows = table::rows(table::schema(&columns), &found)?;
-    output::write(rows, &(&flags.output).into())?;
-    match failed {
-        0 => Ok(()),
-        _ => {
-            cli::note(format_args!("{failed} of {} models do not answer", found.len()));
-            Err(Error::world("models check", "not every model answers")
-                .hint("see the column `error`"))
         }
     }
 }

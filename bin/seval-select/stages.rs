@@ -244,7 +244,7 @@ fn embeddings(flags: &Flags) -> Result<From> {
         };
     };
     let server = &flags.server;
-    let embedder = Embedder::open(model, &server.connection()?)?;
+    let embedder = Embedder::open(model, &server.connection(&flags.shared, true)?)?;
     let (limits, journal) = (server.limits(), server.journal()?);
     Ok(From::Model(Box::new(move |texts| {
         let texts = texts.into_iter().map(Ok);

@@ -1,6 +1,7 @@
 //! How servers are reached: what all models of a run share.
 
 use secrecy::SecretString;
+use seval_core::template::Library;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,12 @@ pub struct Connection {
     pub proxy: bool,
     /// Certificates to trust besides the system's, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// Where the files of providers are.
+    pub templates: Library,
+    /// Whether anything will be sent. Where nothing is, no key is read.
+    pub sends: bool,
+    /// Whether a model without an address is asked by files of requests and replies.
+    pub by_files: bool,
 }
 
 impl Default for Connection {
@@ -39,6 +46,9 @@ impl Default for Connection {
             stream: false,
             proxy: false,
             ca_file: None,
+            templates: Library::default(),
+            sends: true,
+            by_files: false,
         }
     }
 }

@@ -5,23 +5,34 @@ use seval_core::{Error, Result};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The key named by one of the two, if one is.
-pub fn find(variable: Option<&str>, file: Option<&Path>) -> Result<Option<SecretString>> {
-    let key = match (variable, file) {
-        (Some(name), _) => std::env::var(name).map_err(|_| {
-            let what = match is_variable(name) {
-                true => format!("the environment variable {name} is not set"),
-                // It may be a key, which must not be shown.
-                false => "no environment variable of that name is set".to_owned(),
+/// The key named by one of the two, if one is; `named_by` is the flag or the setting that names a
+/// variable.
+pub fn find(
+    named_by: &str,
+    variable: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>> {
+    let (key, empty) = match (variable, file) {
+        (Some(name), _) => {
+            let unset = |_| {
+                let what = match is_variable(name) {
+                    true => format!("the environment variable {name} is not set"),
+                    // It may be a key, which must not be shown.
+                    false => "no environment variable of that name is set".to_owned(),
+                };
+                Error::usage(named_by, what)
+                    .hint("give the name of the variable that holds the key")
             };
-            Error::usage("--api-key-env", what)
-                .hint("give the name of the variable that holds the key")
-        })?,
-        (None, Some(path)) => read(path)?,
+            let what = format!("the environment variable {name} is empty");
+            (std::env::var(name).map_err(unset)?, Error::usage(named_by, what))
+        }
+        (None, Some(path)) => {
+            (read(path)?, Error::usage(path.to_string_lossy(), "this key file is empty"))
+        }
         (None, None) => return Ok(None),
     };
     match key.trim() {
-        "" => Err(Error::usage("the key", "is empty")),
+        "" => Err(empty.hint("put the key there")),
         key => Ok(Some(SecretString::from(key.to_owned()))),
     }
 }

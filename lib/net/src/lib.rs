@@ -6,8 +6,9 @@
 //! - Memory is bounded by the limits, not by the number of requests.
 //! - With a [`Journal`], an answer is on disk before it is given on, and what an earlier run asked
 //!   is not asked again.
-//! - Nothing leaves in clear text except to this machine, nothing follows a redirect or a proxy,
-//!   and no error carries the key, even if the server echoes it.
+//! - Nothing leaves in clear text except to this machine, no redirect is followed, a proxy is used
+//!   only where [`Connection::proxy`] says so, and no error carries the key, even if the server
+//!   echoes it.
 //! - This crate opens sockets and reads clocks; it knows no SQL and writes to no terminal.
 
 mod address;

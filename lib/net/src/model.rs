@@ -1,5 +1,7 @@
 //! Which models there are to ask: `sim:NAME`, `replay:FILE`, `exec:COMMAND`, `PROVIDER:MODEL`, `MODEL`.
 
+mod server;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use serde_json::Value;
 use seval_core::expand::plan::tokens;
 use seval_core::{Error, Result};
 use tokio::time::timeout;
+use url::Url;
 
 use crate::address;
 use crate::batch;
@@ -26,6 +29,7 @@ use crate::models_file::ModelEntry;
 use crate::price::Price;
 use crate::replay::Replay;
 use crate::sim;
+use server::{in_folder, kind_of, with_key};
 
 /// Tokens of an answer that is not there yet, where no limit is set.
 const ANSWER_TOKENS: i64 = 512;
@@ -38,6 +42,8 @@ pub struct Model {
     /// How it may be asked.
     pub settings: Settings,
     provider: Provider,
+    /// The server that gets the connection's own key, if one does.
+    key_goes_to: Option<String>,
 }
 
 /// What is known of a model besides its address.
@@ -65,8 +71,8 @@ enum Provider {
     Replay(Arc<Replay>),
     Exec(Arc<Exec>, Duration),
     Server(Arc<Endpoint>),
-    /// Asked elsewhere, by files of requests and replies.
-    Named,
+    /// Asked elsewhere, by files of requests and replies: the server's name of it, and its kind.
+    Named(String, Kind),
 }
 
 impl Model {
@@ -86,25 +92,38 @@ impl Model {
             let provider = Provider::Exec(Arc::new(exec), connection.attempt_timeout);
             return Ok(vec![Self::of(spec.to_owned(), provider)]);
         }
-        let (kind, name) = Kind::of(spec)?;
-        Ok(vec![Self::at_server(name, &with_key(connection, &kind)?, kind)?])
+        let (kind, name) = kind_of(spec, connection)?;
+        Ok(vec![Self::at_server(name, connection, kind)?])
     }
 
     /// The model of that name in a models file. An address on the command line goes before the file's,
     /// and then the file's key is not sent: it is for the file's address.
     pub fn of_file(name: &str, entry: &ModelEntry, connection: &Connection) -> Result<Self> {
-        let own = match connection.base_url {
-            None => key::find(entry.api_key_env.as_deref(), entry.api_key_file.as_deref())?,
-            Some(_) => None,
+        let kind = match entry.provider.as_deref() {
+            None => Kind::chat(),
+            Some(name) => in_folder(name, connection)?.map_or_else(|| Kind::named(name), Ok)?,
         };
-        let connection = Connection {
-            base_url: connection.base_url.clone().or_else(|| entry.base_url.clone()),
+        let base_url = connection.base_url.clone().or_else(|| entry.base_url.clone());
+        let no_address = base_url.is_none() && kind.base_url().is_none();
+        let is_asked = connection.sends && !(no_address && connection.by_files);
+        let (variable, key_file) = (entry.api_key_env.as_deref(), entry.api_key_file.as_deref());
+        let own = match connection.base_url {
+            None if is_asked => key::find("api_key_env", variable, key_file)?,
+            _ => None,
+        };
+        let has_own = own.is_some();
+        let near = Connection {
+            base_url,
             api_key: own.or_else(|| connection.api_key.clone()),
             stream: connection.stream || entry.stream.unwrap_or_default(),
             ..connection.clone()
         };
-        let kind = entry.provider.as_deref().map_or_else(|| Ok(Kind::chat()), Kind::named)?;
-        let model = Self::at_server(&entry.model, &with_key(&connection, &kind)?, kind)?;
+        let model = Self::at_server(&entry.model, &near, kind).map_err(|error| {
+            match error.place == "--base-url" && connection.base_url.is_none() {
+                true => Error { place: "base_url".to_owned(), ..error },
+                false => error,
+            }
+        })?;
         let rate = |most: Option<u64>| most.map(|most| most as f64);
         let settings = Settings {
             decoding: entry.decoding.clone().over(&model.settings.decoding),
@@ -115,7 +134,23 @@ impl Model {
             context_tokens: entry.context_tokens,
             system: entry.system.clone(),
         };
-        Ok(Self { name: name.to_owned(), settings, ..model })
+        let key_goes_to = model.key_goes_to.filter(|_| !has_own);
+        Ok(Self { name: name.to_owned(), settings, provider: model.provider, key_goes_to })
+    }
+
+    /// Refuses models of which several servers would get the connection's one key; `in_file` says
+    /// which of the two flags names it.
+    pub fn check_key<'m>(in_file: bool, models: impl IntoIterator<Item = &'m Self>) -> Result<()> {
+        let flag = if in_file { "--api-key-file" } else { "--api-key-env" };
+        let mut servers = models.into_iter().filter_map(|model| model.key_goes_to.as_deref());
+        let first = servers.next().unwrap_or_default();
+        match servers.find(|server| *server != first) {
+            None => Ok(()),
+            Some(other) => {
+                Err(Error::usage(flag, format!("the key would go to {first} and to {other}"))
+                    .hint("name each model's key in --models (api_key_env)"))
+            }
+        }
     }
 
     /// A model that answers from a file of answers.
@@ -125,11 +160,18 @@ impl Model {
 
     /// A model of that kind of server, under the name by which the server knows it.
     fn at_server(name: &str, connection: &Connection, kind: Kind) -> Result<Self> {
+        let base = connection.base_url.as_deref().or(kind.base_url());
+        if base.is_none() && connection.by_files {
+            return Self::by_files(name, kind);
+        }
+        let origin = |base| Some(Url::parse(base).ok()?.origin().ascii_serialization());
+        let key_goes_to = base.filter(|_| connection.api_key.is_some()).and_then(origin);
         let max_tokens = kind.most_tokens();
-        let endpoint = Endpoint::open(check(name)?, connection, kind)?;
+        let endpoint = Endpoint::open(check(name)?, &with_key(connection, &kind)?, kind)?;
         let model = Self::of(name.to_owned(), Provider::Server(Arc::new(endpoint)));
         let decoding = Decoding { max_tokens, ..Decoding::default() };
-        Ok(Self { settings: Settings { decoding, ..model.settings }, ..model })
+        let settings = Settings { decoding, ..Settings::default() };
+        Ok(Self { key_goes_to, settings, ..model })
     }
 
     /// A model that gives embeddings: the answer to a request is what [`crate::embed`] unpacks.
@@ -138,7 +180,7 @@ impl Model {
             return Err(Error::usage(spec, "a simulated target gives no embeddings")
                 .hint("name an embedding model with -m and its server with --base-url"));
         }
-        let (kind, name) = Kind::of(spec)?;
+        let (kind, name) = kind_of(spec, connection)?;
         if !kind.is_openai() {
             return Err(Error::usage(spec, "seval asks this provider for no embeddings")
                 .hint("name an embedding model with -m and its server with --base-url"));
@@ -155,18 +197,17 @@ impl Model {
             return Err(Error::usage(spec, "a simulated model needs no file of requests")
                 .hint("ask it directly, or name a model as its server knows it"));
         }
-        Ok(Self::of(check(Kind::of(spec)?.1)?.to_owned(), Provider::Named))
+        let (kind, name) = Kind::of(spec)?;
+        Self::by_files(name, kind)
     }
 
-    /// Whether the model that `spec` names is one of a server, whose address nobody says.
-    pub fn needs_address(spec: &str, connection: &Connection) -> bool {
-        let elsewhere = ["sim:", "exec:", "replay:"].iter().any(|prefix| spec.starts_with(prefix));
-        let has_none = |kind: &Kind| connection.base_url.is_none() && kind.base_url().is_none();
-        !elsewhere && Kind::of(spec).is_ok_and(|(kind, _)| has_none(&kind))
+    fn by_files(name: &str, kind: Kind) -> Result<Self> {
+        let name = check(name)?.to_owned();
+        Ok(Self::of(name.clone(), Provider::Named(name, kind)))
     }
 
     fn of(name: String, provider: Provider) -> Self {
-        Self { name, provider, settings: Settings::default() }
+        Self { name, provider, settings: Settings::default(), key_goes_to: None }
     }
 
     /// Whether this model answers without a network, at once.
@@ -186,14 +227,14 @@ impl Model {
             Provider::Replay(replay) => {
                 Some(replay.answer(&request.traits.prompt_id, &request.messages, request.sample))
             }
-            Provider::Server(_) | Provider::Exec(..) | Provider::Named => None,
+            Provider::Server(_) | Provider::Exec(..) | Provider::Named(..) => None,
         }
     }
 
     /// What the journal knows a request by; `None` where nothing is asked.
     pub(crate) fn asked(&self, request: &Request) -> Option<Asked> {
         match &self.provider {
-            Provider::Sim(_) | Provider::Replay(_) | Provider::Named => None,
+            Provider::Sim(_) | Provider::Replay(_) | Provider::Named(..) => None,
             Provider::Server(endpoint) => Some(endpoint.asked(request)),
             Provider::Exec(..) => Some(self.asked_at(&self.name, request)),
         }
@@ -201,14 +242,11 @@ impl Model {
 
     /// What a file of requests knows a request by.
     pub(crate) fn asked_by_file(&self, request: &Request) -> Asked {
-        match &self.provider {
+        match self.kind().map(|kind| kind.api(self.server_name(), false)) {
             // Another API than the chat is another address.
-            Provider::Server(endpoint) => match endpoint.kind().api(self.server_name(), false) {
-                api if api != address::CHAT => {
-                    self.asked_at(&format!("{}{api}", batch::ADDRESS), request)
-                }
-                _ => self.asked_at(batch::ADDRESS, request),
-            },
+            Some(api) if api != address::CHAT => {
+                self.asked_at(&format!("{}{api}", batch::ADDRESS), request)
+            }
             _ => self.asked_at(batch::ADDRESS, request),
         }
     }
@@ -221,20 +259,24 @@ impl Model {
 
     /// The settings that are sent with a question, as JSON.
     pub fn settings_text(&self, decoding: &Decoding) -> String {
-        settings_text(match &self.provider {
-            Provider::Server(endpoint) => endpoint.kind().settings(decoding),
-            _ => Dialect::Chat.settings(decoding),
-        })
+        let chat = || Dialect::Chat.settings(decoding);
+        settings_text(self.kind().map_or_else(chat, |kind| kind.settings(decoding)))
+    }
+
+    /// What kind of server it is of, if it is of any.
+    fn kind(&self) -> Option<&Kind> {
+        match &self.provider {
+            Provider::Server(endpoint) => Some(endpoint.kind()),
+            Provider::Named(_, kind) => Some(kind),
+            Provider::Sim(_) | Provider::Replay(_) | Provider::Exec(..) => None,
+        }
     }
 
     /// The end of the address and the body of a request, as OpenAI's batch format has them; an error
     /// for a server that does not speak OpenAI's dialects.
     pub(crate) fn batch(&self, request: &Request) -> Result<(String, Value)> {
         let chat = Kind::chat();
-        let kind = match &self.provider {
-            Provider::Server(endpoint) => endpoint.kind(),
-            _ => &chat,
-        };
+        let kind = self.kind().unwrap_or(&chat);
         if !kind.is_openai() {
             return Err(Error::usage(
                 &self.name,
@@ -282,7 +324,7 @@ impl Model {
                     }
                 }
             }
-            Provider::Sim(_) | Provider::Replay(_) | Provider::Named => {
+            Provider::Sim(_) | Provider::Replay(_) | Provider::Named(..) => {
                 let model = format!("model {}", self.name);
                 return Err(Error::usage(model, "no address to ask it at")
                     .hint("give --base-url, or the replies to a file of requests"));
@@ -325,13 +367,14 @@ impl Model {
 
     /// Whether its answers come from a file of replies only.
     pub(crate) fn has_no_address(&self) -> bool {
-        matches!(self.provider, Provider::Named)
+        matches!(self.provider, Provider::Named(..))
     }
 
     /// The name by which the server knows it.
     pub(crate) fn server_name(&self) -> &str {
         match &self.provider {
             Provider::Server(endpoint) => endpoint.model(),
+            Provider::Named(name, _) => name,
             _ => &self.name,
         }
     }
@@ -344,17 +387,6 @@ impl Model {
         let cost = self.settings.price.as_ref().map(|price| price.estimate(asked, answer));
         Estimate { tokens: asked + answer, input: asked, cost: cost.unwrap_or(0.0) }
     }
-}
-
-/// With the key that the provider's file names, where the address is the provider's own: another
-/// server is not to see it.
-fn with_key(connection: &Connection, kind: &Kind) -> Result<Connection> {
-    let name = kind.api_key_env().filter(|_| connection.base_url.is_none());
-    let api_key = match &connection.api_key {
-        Some(key) => Some(key.clone()),
-        None => key::find(name, None)?,
-    };
-    Ok(Connection { api_key, ..connection.clone() })
 }
 
 /// A name that a server may know a model by.
