@@ -92,6 +92,10 @@ impl Contract {
                 continue;
             }
             if wanted.is_some_and(|wanted| !same_type(&wanted, field.data_type())) {
+                if column.type_name == "messages" {
+                    return Err(Error::data(format!("{place}: column `{}`", column.name), TURNS)
+                        .hint(r#"write [{"role": "user", "content": "a text"}], or rename the column"#));
+                }
                 return Err(Error::data(
                     format!("{place}: column `{}`", column.name),
                     format!(
@@ -159,6 +163,10 @@ impl Contract {
         Error::data(place, what).hint(format!("did you skip {}? it adds the column", self.program))
     }
 }
+
+/// What a conversation has to be.
+const TURNS: &str =
+    "is no list of turns, each with a `role` and then a `content`, both texts, and nothing else";
 
 /// Types as the schema files write them: `text`, `integer`, `float`, `boolean`, `timestamp`, `list of …`,
 /// `messages` (a list of role and content), `logprobs` (a list of token, logprob and the likeliest tokens).
