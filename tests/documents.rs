@@ -122,8 +122,33 @@ fn answer_requests(folder: &Folder) {
 }
 
 #[test]
+fn the_page_about_the_models_file_has_every_key_and_its_example_is_read() {
+    let page = std::fs::read_to_string(root().join("docs/models.md")).unwrap();
+    let folder = Folder::new();
+    folder.write("p.jsonl", "{\"prompt\":\"p\"}\n");
+    for (text, prefix) in [("[model.a]\nheat = 1\n", ""), ("[model.a.price]\nheat = 1\n", "price.")]
+    {
+        folder.write("wrong.toml", text);
+        let said = folder.fails(2, "seval-query --models wrong.toml -m a p.jsonl");
+        // unknown field `heat`, expected one of `provider`, `base_url`, …
+        let keys: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
+        assert!(keys.len() >= 5, "{said}");
+        for key in keys {
+            assert!(page.contains(&format!("\n| `{prefix}{key}` | ")), "no {prefix}{key}");
+        }
+    }
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    folder.write("models.toml", example);
+    let line = "seval-query -q --models models.toml -m big --dry-run p.jsonl --format csv";
+    let plan = folder.ok(line);
+    assert!(plan.lines().nth(1).is_some_and(|line| line.starts_with("big,1,")), "{plan}");
+}
+
+#[test]
 fn every_document_names_only_paths_that_exist() {
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/benchmarks.md"] {
+    for name in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/benchmarks.md", "docs/models.md"]
+    {
         let text = std::fs::read_to_string(root().join(name)).unwrap();
         for quoted in text.split('`').skip(1).step_by(2) {
             let is_path = ["lib/", "bin/", "schemas/", "templates/", "tests/"]

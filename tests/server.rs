@@ -172,6 +172,60 @@ fn a_key_is_sent_and_is_nowhere_else() {
 }
 
 #[test]
+fn a_model_that_says_nothing_in_time_does_not_answer() {
+    let (address, _) = serve(|_, body| match body["model"].as_str() {
+        Some("filtered") => (400, json!({"error": {"message": "no", "code": "content_filter"}})),
+        Some("empty") => (200, chat("")),
+        Some("late") => {
+            std::thread::sleep(std::time::Duration::from_secs(30));
+            (200, chat("ready"))
+        }
+        Some("long") => (200, chat(&"ready ".repeat(1000))),
+        _ => (200, chat("ready")),
+    });
+    let folder = Folder::new();
+    for (flags, code, expected) in [
+        ("-m good -m filtered -m empty", 0, &["answered", "filtered", "empty"][..]),
+        ("-m good -m late --attempt-timeout 3", 1, &["answered", "timed_out"]),
+        ("-m long --max-response-bytes 500", 1, &["too_large"]),
+    ] {
+        let line = format!("seval-query models check {flags} --base-url {address} --format jsonl");
+        let output = folder.bash(&line);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
+        let rows = rows(&String::from_utf8(output.stdout).unwrap());
+        let outcomes: Vec<&str> = rows.iter().map(|r| r["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, expected, "{line}\n{said}");
+    }
+}
+
+#[test]
+fn a_folders_provider_is_asked_at_its_address_with_its_key() {
+    let (address, seen) = serve(|_, _| (200, chat("yes")));
+    let folder = Folder::new();
+    prompts(&folder, 1);
+    std::fs::create_dir_all(folder.path("mine/provider")).unwrap();
+    let provider = format!(
+        "about = \"A gateway.\"\ndialect = \"chat\"\nbase_url = \"{address}\"\n\
+         api_key_env = \"SEVAL_GATEWAY_KEY\"\nkey_header = \"x-gateway\"\n"
+    );
+    folder.write("mine/provider/gateway.toml", provider);
+    folder.write("models.toml", "[model.own]\nprovider = \"gateway\"\nmodel = \"m\"\n");
+    folder.ok("seval-query -q -m sim: p.jsonl -o r.jsonl");
+    for line in [
+        "seval-query -q --templates mine -m gateway:m p.jsonl --format jsonl",
+        "seval-query -q --templates mine --models models.toml -m own p.jsonl --format jsonl",
+        "seval-critique -q --templates mine -c safety=gateway:m --max-unscored 1 r.jsonl \
+         --format jsonl",
+    ] {
+        folder.ok(&format!("SEVAL_GATEWAY_KEY=of-the-gateway {line}"));
+    }
+    let headers = seen.headers.lock().unwrap();
+    assert!(headers.len() >= 3);
+    assert!(headers.iter().all(|head| head.contains("x-gateway: of-the-gateway")), "{headers:?}");
+}
+
+#[test]
 fn nothing_is_sent_in_clear_text_to_another_machine() {
     let folder = Folder::new();
     prompts(&folder, 1);
