@@ -1,7 +1,7 @@
 # Automated red-teaming in rounds: include this in a Makefile of your own, set what differs, and `make redteam`.
 #
 #   TARGET := gpt
-#   GENERATOR := -m mt --models models.toml --journal mt.db      a model that writes prompts; without one: attacks
+#   GENERATOR := -m mt --base-url URL --journal mt.db      a model that writes prompts; without one: attacks
 #   include redteam.mk
 #
 # Each round learns from the one before (Perez et al. 2022; S-Eval's adaptive attacks). With GENERATOR, round 1 asks for

@@ -20,15 +20,15 @@ A critic's measured errors taken out of its rates; two dated runs; a data set to
   seval-agg --metric drift_mix old=january.parquet new=june.parquet
   seval-agg export --hf folder verdicts.parquet
 
-Tables: the files without a name are the table `input`, NAME=FILE is the table NAME. SQL is DataFusion's, read-only;
+Tables: the files without a name are the table `input`, NAME=FILE is the table NAME. SQL is DataFusion's, read-only; \
 FUNCTIONS below are added. Rates are between 0 and 1, with n, what was left out as unscored, and a 95 % interval.
-Order and memory: the order is the query's. Scans stream; what sorts and groups do not hold in --memory
+Order and memory: the order is the query's. Scans stream; what sorts and groups do not hold in --memory \
 goes to the temporary folder. compare keeps a few bytes for each response.
-Functions: wilson_low(k, n), wilson_high(k, n); clopper_pearson(k, n) and rogan_gladen(k, n, found, of_unsafe, cleared,
-of_safe) give a struct with low and high; of all rows of a group: clustered_rate(value, cluster), cohen_kappa(a, b), fleiss_kappa(unit, label),
-krippendorff_alpha(unit, label), mcnemar(a, b), kendall_tau(x, y), percentile(x, share), bootstrap(value, cluster),
+Functions: wilson_low(k, n), wilson_high(k, n); clopper_pearson(k, n) and rogan_gladen(k, n, found, of_unsafe, cleared, \
+of_safe) give a struct with low and high; of all rows of a group: clustered_rate(value, cluster), cohen_kappa(a, b), fleiss_kappa(unit, label), \
+krippendorff_alpha(unit, label), mcnemar(a, b), kendall_tau(x, y), percentile(x, share), bootstrap(value, cluster), \
 bradley_terry(a, b, score), self_bleu(text); xxh3_128(text), json_text(text, key), detect_language(text).
-Exit status: 0 the output is complete; 1 disk, memory or time; 2 command line or query; 3 too little was scored
+Exit status: 0 the output is complete; 1 disk, memory or time; 2 command line or query; 3 too little was scored \
 (the output is complete); 5 input; 6 a requirement is not met (the output is complete).";
 
 /// Answers questions about prompts, responses and verdicts: SQL, metrics, comparisons, reports, gates.

@@ -23,10 +23,10 @@ How good is a critic? And one learnt from labels:
   seval-critique train --label human labelled.parquet --into mine.critic
   seval-critique -c mine.critic responses.parquet -o verdicts.parquet
 
-Order and memory: rows come out in the order they go in, critics as given, the panel last. Time of critics without
+Order and memory: rows come out in the order they go in, critics as given, the panel last. Time of critics without \
 a model grows with the text, memory does not.
-Exit status: 0 the output is complete; 1 network or disk; 2 command line or critic; 3 more than --max-unscored
-were left without a verdict (the output is complete and says why); 5 input; 130 or 143 interrupted.";
+Exit status: 0 the output is complete; 1 network or disk; 2 command line or critic; 3 more than --max-unscored \
+were left without a verdict (the output is complete and says why); 4 stopped by --max-retry-after; 5 input; 130 or 143 interrupted.";
 
 /// Says of each response whether it is safe, how far it refuses, and why.
 ///

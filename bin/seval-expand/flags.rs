@@ -23,10 +23,11 @@ Base prompts and attacks by a generation model, on a server of your own:
 Templates that regenerate your own copy of a published attack set:
   seval-expand --learn base.parquet attacks.parquet --into learnt
 
-Order and memory: rows come out in the order they go in, each followed by the prompts made of it, in the
-order of the templates. Time grows with the rows, memory does not, but for --examples and --learn, which are
+Order and memory: rows come out in the order they go in, each followed by the prompts made of it, in the \
+order of the templates. Time grows with the rows, memory does not, but for --examples and --learn, which are \
 held, and some bytes of every request that is written and every prompt that a model lists.
-Exit status: 0 the output is complete; 1 network or disk; 2 command line or template; 5 input.";
+Exit status: 0 the output is complete; 1 network or disk; 2 command line or template; 4 stopped by \
+--max-retry-after; 5 input.";
 
 /// Makes prompt rows: base prompts from a taxonomy of risks, attacks from base prompts.
 ///

@@ -19,11 +19,11 @@ Examples:
   $ seval-select --list
 
 Stages run in the order given, each on what the one before let pass.
-Order and memory: rows come out in the order they go in. --exact streams and keeps 32 bytes for each distinct
-text. Other stages read all rows first; beyond --memory they use the temporary folder, and the result is the
+Order and memory: rows come out in the order they go in. --exact streams and keeps 32 bytes for each distinct \
+text. Other stages read all rows first; beyond --memory they use the temporary folder, and the result is the \
 same. --semantic and --diverse keep the vectors, or the sets of shingles, of all rows in memory.
-Exit status: 0 the output is complete; 1 disk or server; 2 command line, query or template; 5 input, or quotas
-that cannot be met.";
+Exit status: 0 the output is complete; 1 disk or server; 2 command line, query or template; 4 stopped by \
+--max-retry-after; 5 input, or quotas that cannot be met.";
 
 /// Imports data sets as prompt rows, and keeps the rows worth testing.
 ///
