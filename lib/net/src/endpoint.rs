@@ -1,7 +1,7 @@
 //! One model of one server: what is sent, and what one attempt comes to.
 //!
-//! - Clear text goes to this machine only; no redirect is followed and no proxy is taken from the
-//!   environment. `localhost` is this machine whatever the resolver says.
+//! - Clear text goes to this machine only; no redirect is followed, and a proxy only where it was
+//!   asked for. `localhost` is this machine whatever the resolver says.
 //! - The key is sent and never shown: each message passes [`Endpoint::clean`], since servers echo
 //!   keys.
 //! - When to send, and whether again, is decided elsewhere ([`crate::pace`]).

@@ -198,7 +198,7 @@ impl Journal {
 
     /// The same, unless the answer failed and another may be had.
     pub(crate) fn find_final(&self, fingerprint: Fingerprint) -> Option<i64> {
-        self.take(fingerprint).filter(|entry| !entry.failed).map(|entry| entry.row)
+        self.take(fingerprint).filter(|entry| !entry.gives_way).map(|entry| entry.row)
     }
 
     fn take(&self, fingerprint: Fingerprint) -> Option<Entry> {
