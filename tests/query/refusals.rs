@@ -68,6 +68,28 @@ fn row_12_where_nothing_but_pages_or_silence_comes_the_run_ends_after_a_few() {
 }
 
 #[test]
+fn row_12_without_a_journal_a_model_that_is_lost_takes_no_others_answers_with_it() {
+    let good = FaultServer::start(good);
+    let lost = FaultServer::start(|_| refuses(401, &[]).late(500));
+    let folder = Folder::new();
+    prompts(&folder, 40);
+    let model = |name: &str, server: &FaultServer| {
+        format!("[model.{name}]\nmodel = \"m\"\nbase_url = \"{}\"\n", server.url())
+    };
+    folder.write("models.toml", model("good", &good) + &model("lost", &lost));
+    let line = "seval-query -q --models models.toml -m good -m lost --max-connections 4 p.jsonl";
+    let rows = crate::server::rows(&folder.ok(&format!("{line} --format jsonl")));
+    let of = |name: &str| rows.iter().filter(|row| row["model"] == name).collect::<Vec<_>>();
+    assert!(of("good").iter().all(|row| row["outcome"] == "answered") && of("good").len() == 40);
+    assert!(of("lost").iter().all(|row| row["outcome"] == "failed") && of("lost").len() == 40);
+    assert!(of("lost")[39]["error"].as_str().unwrap().contains("401"), "{}", of("lost")[39]);
+    assert!(lost.count() <= 4, "{} requests", lost.count());
+    // With one, the next run goes on from there.
+    let run = Run::start(&folder, &format!("{line} --journal j.db -o r.parquet")).end();
+    assert_eq!(run.code, 1, "{run:?}");
+}
+
+#[test]
 fn row_12_a_key_that_ends_in_the_middle_ends_the_run_and_keeps_what_it_has() {
     let server = FaultServer::start(|asked| match asked.position {
         0..50 => good(asked),

@@ -1,6 +1,6 @@
 //! Row 18: answers without end.
 
-use super::acts::{Act, endless, good, gzip};
+use super::acts::{Act, endless, good, gzip, says};
 use super::fault_server::{Asked, FaultServer};
 use super::{Run, ask, column};
 use crate::run::Folder;
@@ -91,6 +91,24 @@ fn row_18_a_stream_without_end_is_cut() {
         let rows = rows(&run.stdout);
         assert_eq!(column(&rows, "outcome"), ["too_large"], "{event:?}: {run:?}");
         assert!(run.memory <= MEMORY, "{} MiB", run.memory);
+    }
+}
+
+#[test]
+fn row_18_an_answer_that_was_cut_is_asked_for_again_where_more_is_allowed() {
+    let server = FaultServer::start(|asked| says(asked, &"long ".repeat(1000)));
+    let folder = Folder::new();
+    prompts(&folder, 3);
+    // What is allowed, what comes of it, and how many requests it took in all.
+    for (flags, outcome, count) in [
+        ("--max-response-bytes 2000", "too_large", 3),
+        ("--max-response-bytes 2000", "too_large", 3),
+        ("", "answered", 6),
+        ("", "answered", 6),
+    ] {
+        let rows = super::answers(&folder, &server, flags);
+        assert_eq!(column(&rows, "outcome"), [outcome; 3], "{flags}: {}", rows[0]);
+        assert_eq!(server.count(), count, "{flags}");
     }
 }
 

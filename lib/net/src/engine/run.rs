@@ -2,6 +2,7 @@
 //! gives the answers on, in one task.
 
 mod attempts;
+mod ending;
 mod questions;
 
 use std::collections::{HashMap, VecDeque};
@@ -234,7 +235,7 @@ impl Run {
             });
             let turn = turn.await;
             if turn.told {
-                self.end_with(interrupted());
+                self.end_with(ending::interrupted());
             }
             for event in turn.events {
                 self.take(event)?;
@@ -265,48 +266,6 @@ impl Run {
         // other questions is noticed once [`QUESTIONS`] are read, and that should not take long.
         let wanted = self.pace.wants_more_than(self.limits.max_connections.max(QUESTIONS));
         room && wanted && !self.all_read && self.ending.is_none()
-    }
-
-    /// Whether all is answered and given on, or the run is to end and nothing is under way.
-    fn is_done(&self) -> bool {
-        match &self.ending {
-            None => self.all_read && self.window.len() == 0 && self.coming.is_empty(),
-            Some(_) => {
-                let late = self.until.is_some_and(|until| until <= Instant::now());
-                late || (self.under_way == 0 && self.ends.is_empty() && !self.is_writing())
-            }
-        }
-    }
-
-    /// Whether anything is being written down.
-    fn is_writing(&self) -> bool {
-        self.known.journal.is_some() && !self.coming.is_empty()
-    }
-
-    /// From now on nothing is sent, and what is under way has a while; the first reason counts.
-    fn end_with(&mut self, reason: Error) {
-        self.sends_begun = false;
-        self.until = self.until.or(Instant::now().checked_add(self.limits.grace));
-        self.ending.get_or_insert(reason);
-    }
-
-    /// No request to that model will fare better: the run ends, and another can go on from its journal.
-    /// Without one, what other models have answered would be lost with it, and only this one's
-    /// requests fail.
-    fn end_with_model(&mut self, lane: usize, reason: Error) {
-        let others = self.models.iter().enumerate().filter(|(other, _)| *other != lane);
-        match self.known.journal.is_none() && others.into_iter().any(|(_, m)| m.has_answered()) {
-            true => drop(self.lost.entry(lane).or_insert(reason)),
-            false => self.end_with(reason),
-        }
-    }
-
-    /// From now on nothing is let in, and what was let in is sent and waited for.
-    fn end_when_all_is_in(&mut self, reason: Error) {
-        if self.ending.is_none() {
-            self.sends_begun = true;
-            self.ending = Some(reason);
-        }
     }
 
     fn give(&mut self, permit: OwnedPermit<Answered>) {
@@ -413,9 +372,4 @@ impl Turn {
     fn has_something(&self) -> bool {
         !self.events.is_empty() || self.questions.is_some() || self.permit.is_some() || self.told
     }
-}
-
-fn interrupted() -> Error {
-    Error::new(seval_core::Kind::Incomplete, "interrupted", "nothing more was sent")
-        .hint("run the same command again: with --journal, it goes on from the answers it has")
 }
