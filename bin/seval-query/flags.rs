@@ -161,8 +161,8 @@ pub struct BatchFlags {
     #[arg(long, value_name = "N", requires = "emit_requests", value_parser = clap::value_parser!(u64).range(1..))]
     pub shard: Option<u64>,
 
-    /// Take answers from this file of replies to --emit-requests; what has none there is asked, if there is an
-    /// address. It may be given several times, and be a glob.
+    /// Take answers from this file of replies to --emit-requests; what has none there, or one that failed, is
+    /// asked, if there is an address. It may be given several times, and be a glob.
     #[arg(long, value_name = "FILE")]
     pub from_replies: Vec<String>,
 }

@@ -155,6 +155,12 @@ impl FaultServer {
         self.books.ledger()
     }
 
+    /// Forgets the requests: the server runs on, and a thousand of them would be many.
+    pub fn forget(&self) {
+        let mut ledger = self.ledger();
+        (ledger.requests, ledger.keys) = Default::default();
+    }
+
     /// Waits until nobody is connected, and all that was sent is in the books.
     pub fn settle(&self) {
         // Connections are taken up in order: once this one is answered, no other waits.

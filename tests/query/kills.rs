@@ -102,6 +102,7 @@ fn until_done(most: usize, rows: usize, draws: &mut Draws) -> usize {
     let again = asked.len() - rows;
     assert!(again <= unfinished && unfinished <= kills * CONNECTIONS, "{again} {unfinished}");
     complete(&folder, &server, &asked, rows);
+    server.forget();
     kills
 }
 

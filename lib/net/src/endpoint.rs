@@ -7,9 +7,7 @@
 //! - When to send, and whether again, is decided elsewhere ([`crate::pace`]).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,8 +16,9 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::address;
+use crate::attempt::{self, Attempt, End, failed, possibly};
 use crate::body::{self, Body};
-use crate::client::{self, Client, Failure};
+use crate::client::{self, Client};
 use crate::common::{Common, Last};
 use crate::connection::Connection;
 use crate::exchange::{Answer, Logprob, Outcome, Request};
@@ -28,7 +27,6 @@ use crate::health::{Health, Tries, Trouble};
 use crate::journal::Billed;
 use crate::kind::Kind;
 use crate::reply::{self, Complaint, Reply};
-use crate::retry_after::{may_pass, retry_after};
 
 /// The most bytes of an error body to read: a message is all that is wanted of it.
 const ERROR_BYTES: usize = 64 << 10;
@@ -46,38 +44,6 @@ pub(crate) struct Endpoint {
     key_forms: Vec<SecretString>,
     last: Last,
     pub health: Health,
-}
-
-/// What one attempt came to.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    /// The answer, if this attempt is the last.
-    pub answer: Box<Answer>,
-    /// What it says about the server and about trying again.
-    pub end: End,
-    /// Whether the provider charges for it.
-    pub billed: Billed,
-}
-
-/// What an attempt says about trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// An answer, whatever is in it, or a no that will stay.
-    Final,
-    /// The server asks to come later, and may say when.
-    Limited(Option<Duration>),
-    /// The server has too much to do.
-    Overloaded,
-    /// It may go better next time.
-    Failed,
-    /// The same, but not before that time is up.
-    FailedUntil(Duration),
-    /// The connection was lost after the request had been sent: again may be to pay twice.
-    Lost,
-    /// No connection came about.
-    Unreachable,
-    /// It will not go better, and perhaps not for other requests either.
-    Trouble(Trouble),
 }
 
 impl Endpoint {
@@ -147,7 +113,7 @@ impl Endpoint {
         seval_core::kill_at("before_send");
         let mut reply = match self.client.post(body).await {
             Ok(reply) => reply,
-            Err(failure) => return lost(failure),
+            Err(failure) => return attempt::lost(failure),
         };
         seval_core::kill_at("after_send");
         self.health.reached();
@@ -159,7 +125,7 @@ impl Endpoint {
             Body::Whole(body) | Body::Cut(body) => reply::read_error(&body),
             Body::Paused(_) | Body::Lost(..) => Complaint::default(),
         };
-        refused(reply.status, &reply.headers, complaint)
+        attempt::refused(reply.status, &reply.headers, complaint)
     }
 
     /// What a reply with a good status comes to.
@@ -178,13 +144,14 @@ impl Endpoint {
             Body::Whole(body) => match read_whole(&body) {
                 Ok(Reply::Answer(answer)) => self.answered(answer),
                 Ok(Reply::Complaint(complaint)) => {
-                    broken_off(reply.status, &reply.headers, complaint)
+                    attempt::broken_off(reply.status, &reply.headers, complaint)
                 }
                 Err(cause) => possibly(failed(cause), End::Trouble(Trouble::Unreadable)),
             },
-            Body::Cut(_) => {
-                self.answered(Box::new(Answer::without_text(Outcome::TooLarge, larger_than(limit))))
-            }
+            Body::Cut(_) => self.answered(Box::new(Answer::without_text(
+                Outcome::TooLarge,
+                attempt::larger_than(limit),
+            ))),
             Body::Paused(part) => {
                 let pause = self.connection.idle_timeout.as_secs_f32();
                 let cause = format!("the answer began, and then nothing came for {pause} s");
@@ -204,7 +171,7 @@ impl Endpoint {
 
     /// Whether an answer was cut at another size than it would be now.
     pub fn cuts_elsewhere(&self, answer: &Answer) -> bool {
-        let now = larger_than(self.connection.max_response_bytes);
+        let now = attempt::larger_than(self.connection.max_response_bytes);
         answer.outcome == Outcome::TooLarge && answer.error.as_ref() != Some(&now)
     }
 
@@ -354,75 +321,4 @@ fn headers(kind: &Kind, key: Option<&SecretString>) -> Result<HeaderMap> {
 fn key_forms(key: Option<&SecretString>, url: &Url) -> Vec<SecretString> {
     let forms = key.into_iter().flat_map(|key| address::forms(key.expose_secret()));
     forms.chain(address::secrets(url)).map(SecretString::from).collect()
-}
-
-fn possibly(answer: Answer, end: End) -> Attempt {
-    Attempt { answer: Box::new(answer), end, billed: Billed::Possibly }
-}
-
-/// What an error comes to that a reply with a good status ends in.
-fn broken_off(status: StatusCode, headers: &HeaderMap, mut complaint: Complaint) -> Attempt {
-    let named = complaint.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let part = complaint.part.take();
-    let refused = refused(named.unwrap_or(status), headers, complaint);
-    if part.is_none() {
-        return refused;
-    }
-    // Text was made, so that it may be charged for, and so may another attempt.
-    let end = match refused.end {
-        End::Limited(_) | End::FailedUntil(_) | End::Overloaded | End::Failed => End::Lost,
-        end => end,
-    };
-    possibly(Answer { response: part, ..*refused.answer }, end)
-}
-
-/// What a reply with a bad status comes to.
-fn refused(status: StatusCode, headers: &HeaderMap, complaint: Complaint) -> Attempt {
-    let why = complaint.with_status(&status);
-    let unbilled = |answer, end| Attempt { answer: Box::new(answer), end, billed: Billed::No };
-    let failed = |end| unbilled(failed(why.clone()), end);
-    let after = || retry_after(headers, SystemTime::now());
-    match status.as_u16() {
-        _ if complaint.filtered => {
-            unbilled(Answer::without_text(Outcome::Filtered, why), End::Final)
-        }
-        401 | 402 => failed(End::Trouble(Trouble::Denied)),
-        _ if complaint.used_up => failed(End::Trouble(Trouble::Denied)),
-        403 => failed(End::Trouble(Trouble::Forbidden)),
-        404 => failed(End::Trouble(Trouble::NotFound)),
-        300..=399 => {
-            unbilled(self::failed(format!("{why}; redirects are not followed")), End::Final)
-        }
-        429 => failed(End::Limited(after())),
-        // A wait of nothing is no wait, and says nothing of when to come back.
-        code if may_pass(status) => match after().filter(|after| !after.is_zero()) {
-            Some(after) => failed(End::FailedUntil(after)),
-            None if matches!(code, 503 | 529) => failed(End::Overloaded),
-            None => failed(End::Failed),
-        },
-        _ => failed(End::Final),
-    }
-}
-
-/// What a request without a reply comes to.
-fn lost(failure: Failure) -> Attempt {
-    match failure {
-        Failure::Unreachable(cause) => Attempt {
-            answer: Box::new(failed(format!("cannot connect: {cause}"))),
-            end: End::Unreachable,
-            billed: Billed::No,
-        },
-        Failure::Lost(cause) => {
-            possibly(failed(format!("the connection was lost: {cause}")), End::Lost)
-        }
-    }
-}
-
-/// What is said of an answer that was cut; the journal is asked by it where.
-fn larger_than(limit: usize) -> String {
-    format!("the answer is larger than {limit} bytes")
-}
-
-fn failed(why: String) -> Answer {
-    Answer::without_text(Outcome::Failed, why)
 }

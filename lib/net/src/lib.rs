@@ -12,6 +12,7 @@
 //! - This crate opens sockets and reads clocks; it knows no SQL and writes to no terminal.
 
 mod address;
+mod attempt;
 pub mod batch;
 mod body;
 mod client;

@@ -13,10 +13,11 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::address;
+use crate::attempt::{Attempt, End};
 use crate::batch;
 use crate::connection::Connection;
 use crate::dialect::Dialect;
-use crate::endpoint::{Attempt, End, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::engine::{Estimate, Prepared};
 use crate::exchange::{Answer, Decoding, Outcome, Request};
 use crate::exec::Exec;

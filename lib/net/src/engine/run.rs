@@ -25,7 +25,7 @@ use super::job::Job;
 use super::progress::Progress;
 use super::window::Window;
 use super::{Answered, Known, Limits, QUESTIONS, Question, Questions, died};
-use crate::endpoint::Attempt;
+use crate::attempt::Attempt;
 use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Asked, Fingerprint};
 use crate::journal::{Billed, Record};

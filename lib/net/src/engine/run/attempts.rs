@@ -6,7 +6,7 @@ use seval_core::{Error, Kind, Result, kill_at};
 use tokio::time::Instant;
 
 use super::{Event, Run};
-use crate::endpoint::{Attempt, End};
+use crate::attempt::{Attempt, End};
 use crate::engine::budget::UsedUp;
 use crate::engine::job::{Job, tokens};
 use crate::exchange::{Answer, Outcome};
