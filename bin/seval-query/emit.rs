@@ -9,7 +9,6 @@ use seval_net::plan::is_known;
 use seval_net::rows::{Settings, requests};
 use seval_net::{Known, Model, Request};
 use std::path::Path;
-use std::sync::mpsc;
 
 /// Writes what has no answer yet: to one file, or to several of so many requests each.
 pub fn emit(
@@ -33,9 +32,8 @@ pub fn emit(
         (Some(_), Some(path)) => refuse_others(path)?,
         (None, _) => {}
     }
-    let (asked, _batches) = mpsc::channel();
     let (mut answered, mut files) = (0, 0);
-    let mut to_write = requests(rows, models, settings, asked)?
+    let mut to_write = requests(rows, models, settings)?
         .map(|request| request.and_then(one_turn))
         .filter(|request| match request {
             Ok(request) if is_known(&models[request.model], known, request) => {

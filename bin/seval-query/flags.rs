@@ -22,7 +22,7 @@ Files for a batch service or a cluster, and its results:
   seval-query -m MODEL --from-replies 'results-*.jsonl' prompts.parquet -o responses.parquet
 
 Order: for each row the models as given, for each model its decoding settings, for each of these the samples. \
-Its memory is bounded by the requests under way.
+Its memory is bounded, whatever the size of the input.
 
 Models are `sim:NAME`, `replay:FILE` (answers in a file of rows), `exec:COMMAND` (a command that reads and writes \
 JSON lines), `PROVIDER:MODEL` (`--list` has the providers), a name in --models, or the name by which the server at \

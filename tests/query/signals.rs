@@ -83,6 +83,7 @@ fn row_22_the_time_of_grace_ends() {
     assert_eq!(ended.code, 143, "{ended:?}");
     let took = told.elapsed();
     assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(15), "{took:?}");
+    assert!(ended.stderr.contains("8 possibly billed"), "{ended:?}");
     let now = status(&folder);
     assert_eq!((number(&now, "answers"), number(&now, "unfinished")), (20, 8), "{now}");
 }

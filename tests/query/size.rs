@@ -102,13 +102,16 @@ fn row_18_an_answer_that_was_cut_is_asked_for_again_where_more_is_allowed() {
     // What is allowed, what comes of it, and how many requests it took in all.
     for (flags, outcome, count) in [
         ("--max-response-bytes 2000", "too_large", 3),
-        ("--max-response-bytes 2000", "too_large", 3),
+        ("--max-response-bytes 1000", "too_large", 3),
         ("", "answered", 6),
         ("", "answered", 6),
     ] {
         let rows = super::answers(&folder, &server, flags);
         assert_eq!(column(&rows, "outcome"), [outcome; 3], "{flags}: {}", rows[0]);
         assert_eq!(server.count(), count, "{flags}");
+        let plan = folder.ok(&ask(&server, "--dry-run --format jsonl"));
+        let to_send = if outcome == "answered" { 0 } else { 3 };
+        assert_eq!(super::number(&crate::server::rows(&plan)[0], "to_send"), to_send, "{flags}");
     }
 }
 

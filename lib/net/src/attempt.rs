@@ -111,9 +111,18 @@ pub(crate) fn lost(failure: Failure) -> Attempt {
     }
 }
 
-/// What is said of an answer that was cut; the journal is asked by it where.
-pub(crate) fn larger_than(limit: usize) -> String {
-    format!("the answer is larger than {limit} bytes")
+/// An answer that was cut after so many bytes.
+pub(crate) fn cut(limit: usize) -> Answer {
+    Answer::without_text(Outcome::TooLarge, format!("{CUT} {limit} bytes"))
+}
+
+const CUT: &str = "the answer is larger than";
+
+/// After how many bytes an answer was cut that is kept with this outcome and error; 0 if it was not.
+pub(crate) fn cut_at(outcome: Outcome, error: Option<&str>) -> usize {
+    let number = |error: &str| error.strip_prefix(CUT)?.strip_suffix(" bytes")?.trim().parse().ok();
+    let error = error.filter(|_| outcome == Outcome::TooLarge);
+    error.and_then(number).unwrap_or_default()
 }
 
 pub(crate) fn failed(why: String) -> Answer {

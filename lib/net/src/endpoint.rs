@@ -148,10 +148,7 @@ impl Endpoint {
                 }
                 Err(cause) => possibly(failed(cause), End::Trouble(Trouble::Unreadable)),
             },
-            Body::Cut(_) => self.answered(Box::new(Answer::without_text(
-                Outcome::TooLarge,
-                attempt::larger_than(limit),
-            ))),
+            Body::Cut(_) => self.answered(Box::new(attempt::cut(limit))),
             Body::Paused(part) => {
                 let pause = self.connection.idle_timeout.as_secs_f32();
                 let cause = format!("the answer began, and then nothing came for {pause} s");
@@ -169,10 +166,9 @@ impl Endpoint {
         }
     }
 
-    /// Whether an answer was cut at another size than it would be now.
-    pub fn cuts_elsewhere(&self, answer: &Answer) -> bool {
-        let now = attempt::larger_than(self.connection.max_response_bytes);
-        answer.outcome == Outcome::TooLarge && answer.error.as_ref() != Some(&now)
+    /// The most bytes of an answer that are read.
+    pub fn max_response_bytes(&self) -> usize {
+        self.connection.max_response_bytes
     }
 
     /// An answer, whatever is in it: it will have been charged for, and is not asked for again at once.

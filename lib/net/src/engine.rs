@@ -226,6 +226,10 @@ impl Answers {
         if ready.as_slice().is_empty()
             && let Ok(group) = answers.try_recv()
         {
+            if group.is_empty() {
+                self.state = State::Ended;
+                return None;
+            }
             *ready = group.into_iter();
         }
         let error = ready.as_slice().first()?.as_ref().err()?.clone();

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// This many requests that fail in one way, with no answer between them, mean that all will.
 const STRIKES: u32 = 3;
 
+/// And so many that wait in vain: a server may take its time to begin.
+const SILENCES: u32 = 16;
+
 /// A way of failing that says more about the server than about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -56,11 +59,6 @@ impl Health {
         state.strikes = 0;
     }
 
-    /// Whether the server gave any answer.
-    pub fn has_answered(&self) -> bool {
-        self.state().answered
-    }
-
     /// Some HTTP server is there, whatever it said.
     pub fn reached(&self) {
         self.state().reached = true;
@@ -86,9 +84,8 @@ impl Health {
         match trouble {
             Trouble::Denied => true,
             Trouble::Forbidden => state.strikes >= STRIKES,
-            Trouble::NotFound | Trouble::Unreadable | Trouble::Silent => {
-                !state.answered && state.strikes >= STRIKES
-            }
+            Trouble::NotFound | Trouble::Unreadable => !state.answered && state.strikes >= STRIKES,
+            Trouble::Silent => !state.answered && state.strikes >= SILENCES,
             // A server that was there may come back: what is lost meanwhile is rows, not the run.
             Trouble::Unreachable => !state.reached && state.strikes >= STRIKES,
         }

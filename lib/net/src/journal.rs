@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use seval_core::{Error, Result};
 use tokio::sync::oneshot;
 
+use crate::attempt::cut_at;
 use crate::exchange::{Answer, Outcome};
 use crate::fingerprint::{Asked, Fingerprint};
 use differences::Difference;
@@ -46,8 +47,9 @@ struct Shared {
 #[derive(Clone, Copy)]
 struct Entry {
     row: i64,
-    /// Gives way to an answer that does not.
-    gives_way: bool,
+    /// It gives way to an answer of more: 0 is one that failed, the highest number one that is whole,
+    /// and any other one that was cut after so many bytes.
+    worth: u32,
     /// Somebody asked for it.
     taken: bool,
     /// It was there when the journal was opened.
@@ -122,14 +124,12 @@ impl Journal {
     }
 
     fn start(store: Store, room: Room) -> Result<Self> {
-        let index = store.index()?;
-        let index = index.into_iter().map(|(fingerprint, row, outcome)| {
-            (fingerprint, Entry { row, gives_way: gives_way(outcome), taken: false, earlier: true })
-        });
+        let mut index = HashMap::new();
+        store.index(|fingerprint, entry| enter(&mut index, fingerprint, entry))?;
         let (commands, queue) = mpsc::channel();
         let shared = Shared {
             place: store.place.clone(),
-            index: Mutex::new(index.collect()),
+            index: Mutex::new(index),
             reused: AtomicU64::new(0),
             commands,
         };
@@ -191,14 +191,16 @@ impl Journal {
         answer.blocking_recv().map_err(|_| ended())?
     }
 
-    /// Where the answer to a question is, if there is one.
-    pub(crate) fn find(&self, fingerprint: Fingerprint) -> Option<i64> {
-        self.take(fingerprint).map(|entry| entry.row)
+    /// Where the answer to a question is, if there is one; one that was cut is none to who would
+    /// read more bytes of it.
+    pub(crate) fn find(&self, fingerprint: Fingerprint, most_bytes: usize) -> Option<i64> {
+        let entry = self.take(fingerprint)?;
+        (!(1..most_bytes).contains(&entry.cut_at())).then_some(entry.row)
     }
 
     /// The same, unless the answer failed and another may be had.
     pub(crate) fn find_final(&self, fingerprint: Fingerprint) -> Option<i64> {
-        self.take(fingerprint).filter(|entry| !entry.gives_way).map(|entry| entry.row)
+        self.take(fingerprint).filter(|entry| entry.worth > 0).map(|entry| entry.row)
     }
 
     fn take(&self, fingerprint: Fingerprint) -> Option<Entry> {
@@ -276,18 +278,31 @@ pub(crate) fn is_kept(outcome: Outcome) -> bool {
     }
 }
 
-/// Whether a later answer may take its place: it failed, or was cut at a size that may be another
-/// now.
-pub(crate) fn gives_way(outcome: Outcome) -> bool {
-    !is_kept(outcome) || outcome == Outcome::TooLarge
+impl Entry {
+    /// An answer with this outcome and error.
+    fn new(row: i64, outcome: Outcome, error: Option<&str>, earlier: bool) -> Self {
+        let worth = match (is_kept(outcome), cut_at(outcome, error)) {
+            (false, _) => 0,
+            (true, 0) => u32::MAX,
+            (true, bytes) => {
+                u32::try_from(bytes).map_or(u32::MAX - 1, |bytes| bytes.min(u32::MAX - 1))
+            }
+        };
+        Self { row, worth, taken: false, earlier }
+    }
+
+    /// After how many bytes the answer was cut; 0 if it was not.
+    fn cut_at(&self) -> usize {
+        if self.worth == u32::MAX { 0 } else { self.worth as usize }
+    }
 }
 
-/// The first answer stays, but one that failed gives way to a later one.
+/// The first answer stays, but one that failed or was cut gives way to one of more.
 fn enter(index: &mut HashMap<Fingerprint, Entry>, fingerprint: Fingerprint, new: Entry) {
     index
         .entry(fingerprint)
         .and_modify(|old| {
-            if old.gives_way && !new.gives_way {
+            if old.worth < new.worth {
                 *old = Entry { taken: old.taken, ..new };
             }
         })

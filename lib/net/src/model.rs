@@ -350,19 +350,11 @@ impl Model {
         }
     }
 
-    /// Whether its server has given an answer.
-    pub(crate) fn has_answered(&self) -> bool {
+    /// The most bytes of an answer that are read; no answer of a model without a server is cut.
+    pub(crate) fn max_response_bytes(&self) -> usize {
         match &self.provider {
-            Provider::Server(endpoint) => endpoint.health.has_answered(),
-            _ => false,
-        }
-    }
-
-    /// Whether an answer was cut at another size than it would be now.
-    pub(crate) fn cuts_elsewhere(&self, answer: &Answer) -> bool {
-        match &self.provider {
-            Provider::Server(endpoint) => endpoint.cuts_elsewhere(answer),
-            _ => false,
+            Provider::Server(endpoint) => endpoint.max_response_bytes(),
+            _ => 0,
         }
     }
 

@@ -197,6 +197,20 @@ impl<J> Pace<J> {
         Next::Wait(wait)
     }
 
+    /// A job that was to be sent and is not; it is the lane's next.
+    pub fn put_back(&mut self, now: Instant, job: J, ticket: Ticket) {
+        self.lanes[ticket.lane].put_back(now, job, ticket);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.waiting += 1;
+    }
+
+    /// All jobs of that lane that are not under way.
+    pub fn give_up(&mut self, lane: usize) -> Vec<J> {
+        let jobs = self.lanes.get_mut(lane).map(State::give_up).unwrap_or_default();
+        self.waiting -= jobs.len();
+        jobs
+    }
+
     /// An attempt has ended. `draw` gives numbers uniform in [0, 1).
     pub fn ended(
         &mut self,

@@ -117,8 +117,9 @@ pub fn is_known(model: &Model, known: &Known, request: &Request) -> bool {
     let in_journal = known.journal.as_ref().zip(model.asked(request));
     let by_file = || model.asked_by_file(request).fingerprint;
     let in_replies = known.replies.as_ref();
-    in_journal.is_some_and(|(journal, asked)| journal.find(asked.fingerprint).is_some())
-        || in_replies.is_some_and(|replies| replies.find_final(by_file()).is_some())
+    in_journal.is_some_and(|(journal, asked)| {
+        journal.find(asked.fingerprint, model.max_response_bytes()).is_some()
+    }) || in_replies.is_some_and(|replies| replies.find_final(by_file()).is_some())
 }
 
 /// The plan as rows, and their sum where there are several models.

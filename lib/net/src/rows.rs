@@ -4,6 +4,7 @@
 //! Order: rows as they come, for each row the models as given, for each model the samples.
 
 mod columns;
+mod queue;
 
 use crate::engine::Answers;
 use crate::exchange::{Answer, Decoding, Message, Request, Traits};
@@ -11,11 +12,11 @@ use crate::{Known, Limits, Model, ask};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 pub(crate) use columns::logprobs_cell;
 use columns::{Layout, assemble};
+use queue::{Receiver, Sender, queue};
 use seval_core::contract::Contract;
 use seval_core::conversation::turns;
 use seval_core::{Error, Result, Rows};
 use std::collections::VecDeque;
-use std::sync::mpsc;
 
 /// Responses that one output batch holds at the most.
 const BATCH_RESPONSES: usize = 1024;
@@ -58,14 +59,22 @@ impl Settings {
     }
 }
 
-/// The requests of prompt rows: for each row the variants in order. `asked` gets each batch before
-/// its first request is given.
+/// The requests of prompt rows: for each row the variants in order.
 pub fn requests(
     rows: Rows,
     models: &[Model],
     settings: &Settings,
-    asked: mpsc::Sender<RecordBatch>,
 ) -> Result<impl Iterator<Item = Result<Request>> + Send + 'static> {
+    requests_of(rows, models, settings, None)
+}
+
+/// The same; `asked` gets each batch before its first request is given.
+fn requests_of(
+    rows: Rows,
+    models: &[Model],
+    settings: &Settings,
+    asked: Option<Sender>,
+) -> Result<Requests> {
     Contract::prompts()?.check(&rows.schema, &["prompt"], "the input")?;
     Contract::responses()?
         .refuse(&rows.schema, "to ask again, give the prompts, not the responses")?;
@@ -97,8 +106,9 @@ pub fn query(
     let layout = Layout::new(&rows.schema, &settings, models.iter().any(Model::knows_truth))?;
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
     let (schema, history) = (rows.schema.clone(), rows.history.clone());
-    let (send, receive) = mpsc::channel();
-    let requests = requests(Rows { schema, history, ..rows }, &models, &settings, send)?;
+    let (send, receive) = queue();
+    let batches = Rows { schema, history, ..rows };
+    let requests = requests_of(batches, &models, &settings, Some(send))?;
     let answers = ask(models, limits, known, requests);
     Ok(Query { answers, asked: receive, layout, names, settings, history: rows.history })
 }
@@ -107,7 +117,7 @@ pub fn query(
 pub struct Query {
     /// The answers, in the order of the requests.
     pub answers: Answers,
-    asked: mpsc::Receiver<RecordBatch>,
+    asked: Receiver,
     layout: Layout,
     names: Vec<String>,
     settings: Settings,
@@ -125,7 +135,7 @@ impl Query {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
-            let Ok(batch) = asked.try_recv() else {
+            let Some(batch) = asked.take() else {
                 return Some(Err(Error::world(
                     "the engine",
                     "an answer came to a question that was not asked",
@@ -160,7 +170,7 @@ struct Requests {
     /// What is left of a batch.
     rest: Option<RecordBatch>,
     ready: VecDeque<Request>,
-    asked: mpsc::Sender<RecordBatch>,
+    asked: Option<Sender>,
 }
 
 impl Iterator for Requests {
@@ -193,7 +203,9 @@ impl Iterator for Requests {
                 Ok(requests) => {
                     self.ready = requests;
                     // The other end hangs up only when nobody wants the answers any more.
-                    self.asked.send(slice).ok()?;
+                    if let Some(asked) = &self.asked {
+                        asked.send(slice)?;
+                    }
                 }
                 Err(error) => return Some(Err(error)),
             }

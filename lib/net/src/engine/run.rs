@@ -5,7 +5,7 @@ mod attempts;
 mod ending;
 mod questions;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
@@ -91,10 +91,10 @@ pub struct Run {
     all_read: bool,
     /// What ended the questions, if it was no end: the run ends with it after the answers before.
     broken: Option<Error>,
+    /// Models that have given an answer.
+    answering: HashSet<usize>,
     /// Models that are asked nothing more, and why.
     lost: HashMap<usize, Error>,
-    /// What may be sent once it is known what those before it cost.
-    held: Option<(Box<Job>, Ticket)>,
     /// Nothing more is sent, and the run ends with this error once what is under way is in.
     ending: Option<Error>,
     /// What was to be sent when the run's end was found is sent.
@@ -157,8 +157,8 @@ impl Run {
             missing: has_answers.then(Vec::new),
             all_read: false,
             broken: None,
+            answering: HashSet::new(),
             lost: HashMap::new(),
-            held: None,
             ending: None,
             sends_begun: false,
             until: None,
@@ -176,6 +176,8 @@ impl Run {
     ) {
         // Whether the caller is there to hear of the end is no matter of ours.
         if let Err(error) = self.run(&mut questions, &answers, &mut stopped).await {
+            // What is not waited for may be charged for all the same.
+            (0..self.under_way).for_each(|_| self.progress.end(&Usage::default(), None, true));
             let ready = self.window.take(usize::MAX, usize::MAX).into_iter();
             let _ = answers.send(ready.map(Ok).chain([Err(error)]).collect()).await;
         } else {
@@ -305,10 +307,6 @@ impl Run {
         match event {
             Event::Known(job, answer) => {
                 let mut answer = answer?;
-                if self.models[job.request.model].cuts_elsewhere(&answer) {
-                    self.ask(job);
-                    return Ok(());
-                }
                 let price = self.models[job.request.model].settings.price.as_ref();
                 answer.cost = answer.cost.or(price.and_then(|price| price.cost(&answer.usage)));
                 self.check_model(job.request.model, &answer);

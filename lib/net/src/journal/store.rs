@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row, Statement, params};
 use seval_core::Result;
 
 use super::file::{self, damaged, trouble};
-use super::{Begin, Record};
+use super::{Begin, Entry, Record};
 use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Fields, Fingerprint};
 
@@ -35,6 +35,11 @@ const READ: &str = "SELECT outcome, checksum, response, reasoning, finish_reason
     input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, logprobs,
     served_model, system_fingerprint, latency_ms, attempts, cost
     FROM answer JOIN text USING (id) WHERE id = ?1";
+
+/// Where texts are not wanted but that of an answer that was cut, which says after how many bytes.
+const INDEX: &str = "SELECT id, fingerprint, outcome, CASE outcome WHEN 'too_large' THEN
+    (SELECT error FROM text WHERE text.id = answer.id) END
+    FROM answer ORDER BY id";
 
 /// An open journal file.
 pub struct Store {
@@ -92,22 +97,27 @@ impl Store {
         Ok(Self { place: place.to_owned(), connection: file::temporary()?, _lock: None, log: None })
     }
 
-    /// Which answers there are, and where.
-    pub fn index(&self) -> Result<Vec<(Fingerprint, i64, Outcome)>> {
-        let read = || -> rusqlite::Result<Vec<(Fingerprint, i64, String)>> {
-            let all = "SELECT id, fingerprint, outcome FROM answer ORDER BY id";
-            let mut statement = self.connection.prepare(all)?;
-            let entry = |row: &Row<'_>| {
-                Ok((Fingerprint::from_bytes(row.get(1)?), row.get(0)?, row.get(2)?))
-            };
-            statement.query_map((), entry)?.collect()
+    /// Says which answers there are, and where, in their order.
+    pub fn index(&self, mut say: impl FnMut(Fingerprint, Entry)) -> Result<()> {
+        let mut read = || -> rusqlite::Result<Option<i64>> {
+            let mut statement = self.connection.prepare(INDEX)?;
+            let mut rows = statement.query(())?;
+            while let Some(row) = rows.next()? {
+                let (id, fingerprint) = (row.get(0)?, Fingerprint::from_bytes(row.get(1)?));
+                let error: Option<String> = row.get(3)?;
+                match Outcome::parse(row.get_ref(2)?.as_str()?) {
+                    None => return Ok(Some(id)),
+                    Some(outcome) => {
+                        say(fingerprint, Entry::new(id, outcome, error.as_deref(), true));
+                    }
+                }
+            }
+            Ok(None)
         };
-        let rows = read().map_err(|error| trouble(&self.place, &error))?;
-        let known = |(fingerprint, row, outcome): (_, _, String)| {
-            let outcome = Outcome::parse(&outcome).ok_or_else(|| damaged(&self.place, row))?;
-            Ok((fingerprint, row, outcome))
-        };
-        rows.into_iter().map(known).collect()
+        match read().map_err(|error| trouble(&self.place, &error))? {
+            None => Ok(()),
+            Some(row) => Err(damaged(&self.place, row)),
+        }
     }
 
     /// What [`Store::write`] and [`Store::read`] need.

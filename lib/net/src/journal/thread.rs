@@ -10,7 +10,7 @@ use super::differences::Difference;
 use super::room::Room;
 use super::store::{self, Group, Statements, Store};
 use super::sync::{self, Sync};
-use super::{Begin, Entry, Record, Reply, gives_way};
+use super::{Begin, Entry, Record, Reply};
 use crate::exchange::Answer;
 use crate::fingerprint::{Asked, Fingerprint};
 
@@ -144,8 +144,8 @@ impl Commands {
         for (records, (written, reply)) in self.records.into_iter().zip(self.ended) {
             let _ = written.send(());
             let entries = records.iter().zip(rows.by_ref()).filter_map(|(record, row)| {
-                let gives_way = gives_way(record.answer.outcome);
-                let entry = Entry { row: row?, gives_way, taken: false, earlier: false };
+                let Answer { outcome, error, .. } = &*record.answer;
+                let entry = Entry::new(row?, *outcome, error.as_deref(), false);
                 Some((record.asked.fingerprint, entry))
             });
             sync.push(sync::Written { entries: entries.collect(), records, reply });

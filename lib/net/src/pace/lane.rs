@@ -125,6 +125,28 @@ impl<J> State<J> {
         Some((next.job, ticket))
     }
 
+    /// A job that was to be sent and is not.
+    pub fn put_back(&mut self, now: Instant, job: J, ticket: Ticket) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if ticket.attempt == 1 {
+            self.firsts -= 1;
+        }
+        if let Some(requests) = &mut self.requests {
+            requests.correct(now, 1, 0);
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.correct(now, ticket.estimate, 0);
+        }
+        let Ticket { attempt, failures, estimate, .. } = ticket;
+        self.fresh.push_front(Waiting { job, estimate, attempts: attempt - 1, failures });
+    }
+
+    /// All jobs that wait.
+    pub fn give_up(&mut self) -> Vec<J> {
+        let again = std::mem::take(&mut self.again).into_values();
+        self.fresh.drain(..).chain(again).map(|waiting| waiting.job).collect()
+    }
+
     /// A job that is given back since the server asked for too long a wait.
     pub fn give_back(&mut self, now: Instant) -> Option<(J, Reason)> {
         let asked = self.shut?;

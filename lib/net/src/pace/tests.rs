@@ -382,3 +382,16 @@ fn what_limits_is_said() {
     assert_eq!(pace.ended(start, || 0.5, job, ticket, limited(Some(4))), Verdict::Again);
     assert_eq!(pace.why(2, start), Some((Why::Paused, Some(start + 4 * S))));
 }
+
+#[test]
+fn what_is_put_back_was_not_sent_and_is_next() {
+    let slow = Lane { requests_per_minute: Some(60.0), ..lane(4) };
+    let (mut pace, now) = (Pace::new(vec![slow], 4), Instant::now());
+    assert!(['a', 'b'].into_iter().all(|job| pace.push(0, job, 1).is_none()));
+    for _ in 0..3 {
+        let Next::Send { job: 'a', ticket } = pace.next(now, || 0.5) else { panic!("not a") };
+        pace.put_back(now, 'a', ticket);
+    }
+    assert_eq!((pace.in_flight(), pace.waiting()), (0, 2));
+    assert_eq!((pace.give_up(0), pace.waiting()), (vec!['a', 'b'], 0));
+}

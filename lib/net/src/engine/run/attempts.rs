@@ -18,8 +18,8 @@ use crate::reply;
 /// How often it is said what keeps a run from going faster.
 const SAID_EVERY: Duration = Duration::from_millis(200);
 
-/// Groups of ends that are being written: what ends meanwhile goes together, so that a busy run makes few
-/// and large commits.
+/// Groups of ends that are being written: what ends meanwhile goes together, so that a busy run makes
+/// few and large commits.
 const WRITING: usize = 2;
 
 /// Ends that may wait for the disk, if there are no more connections than that.
@@ -33,19 +33,12 @@ impl Run {
         let may_send = |run: &Self| !run.beginning && !run.is_full() && !run.is_behind();
         while self.ending.is_none() && may_send(self) {
             let now = Instant::now().into_std();
-            let next = match self.held.take() {
-                Some((job, ticket)) => Next::Send { job, ticket },
-                None => self.pace.next(now, || self.draws.next()),
-            };
-            match next {
-                Next::Send { job, ticket } if self.lost.contains_key(&job.request.model) => {
-                    self.not_sent(job, ticket);
-                }
+            match self.pace.next(now, || self.draws.next()) {
                 Next::Send { job, ticket } => {
                     match self.budget.used_up(job.prepared.estimate) {
                         // What is under way may cost less than it was taken for.
                         Some(UsedUp::Cost(_)) if self.under_way > 0 => {
-                            self.held = Some((job, ticket));
+                            self.pace.put_back(now, job, ticket);
                             break;
                         }
                         Some(why) => {
@@ -91,17 +84,6 @@ impl Run {
             Event::Begun(jobs, first)
         }));
         Ok(wake)
-    }
-
-    /// A request to a model that is asked nothing more.
-    fn not_sent(&mut self, job: Box<Job>, ticket: Ticket) {
-        let why = self.lost.get(&job.request.model).map(ToString::to_string).unwrap_or_default();
-        let answer = Answer::without_text(Outcome::Failed, reply::short(&why));
-        let now = Instant::now().into_std();
-        let ended = self.pace.ended(now, || self.draws.next(), job, ticket, Ended::Refused);
-        if let Verdict::Done(job) = ended {
-            self.settled(job, Box::new(answer));
-        }
     }
 
     /// Whether all connections are taken: what a run can lose that is killed is what it has them for.
@@ -205,6 +187,8 @@ impl Run {
             End::Final if answer.outcome == Outcome::TimedOut => Ended::Refused,
             End::Final => Ended::Answered { tokens: tokens(&answer.usage) },
             End::Trouble(_) => Ended::Refused,
+            // Nothing more is asked of it.
+            _ if self.lost.contains_key(&lane) => Ended::Refused,
             End::Lost if job.resends >= self.limits.max_resends => Ended::Refused,
             End::Unreachable if job.unreached >= self.limits.max_retries => Ended::Refused,
             // They have bounds of their own: to lose all connections at once, as a machine does that
@@ -215,6 +199,9 @@ impl Run {
             End::Overloaded => Ended::Overloaded,
             End::Failed => Ended::Failed,
         };
+        if journal::is_kept(answer.outcome) {
+            self.answering.insert(lane);
+        }
         job.resends += u32::from(end == End::Lost);
         job.unreached += u32::from(end == End::Unreachable);
         (answer.attempts, answer.cost) = (job.attempts, cost);

@@ -1,9 +1,12 @@
 //! When a run is over, and what brings it to its end before.
 
+use std::collections::hash_map::Entry;
+
 use seval_core::Error;
 use tokio::time::Instant;
 
 use super::Run;
+use super::questions::not_asked;
 
 impl Run {
     /// Whether all is answered and given on, or the run is to end and nothing is under way.
@@ -29,14 +32,20 @@ impl Run {
         self.ending.get_or_insert(reason);
     }
 
-    /// No request to that model will fare better: the run ends, and another can go on from its journal.
-    /// Without one, what other models have answered would be lost with it, and only this one's
-    /// requests fail.
+    /// No request to that model will fare better: the run ends, and another can go on from its
+    /// journal. Without one, what other models have answered would be lost with it, and only this
+    /// one's requests fail.
     pub(super) fn end_with_model(&mut self, lane: usize, reason: Error) {
-        let others = self.models.iter().enumerate().filter(|(other, _)| *other != lane);
-        match self.known.journal.is_none() && others.into_iter().any(|(_, m)| m.has_answered()) {
-            true => drop(self.lost.entry(lane).or_insert(reason)),
-            false => self.end_with(reason),
+        let others_have = self.answering.iter().any(|other| *other != lane);
+        if self.known.journal.is_some() || !others_have {
+            return self.end_with(reason);
+        }
+        if let Entry::Vacant(place) = self.lost.entry(lane) {
+            self.progress.odd(format!("asked nothing more, and its requests fail: {reason}"));
+            let answer = not_asked(place.insert(reason));
+            for job in self.pace.give_up(lane) {
+                self.settled(job, Box::new(answer.clone()));
+            }
         }
     }
 

@@ -8,8 +8,9 @@ use crate::engine::job::Job;
 use crate::exchange::{Answer, Outcome};
 use crate::fingerprint::Fingerprint;
 use crate::journal::{self, Journal};
+use crate::reply;
 use crate::turns::Step;
-use seval_core::Result;
+use seval_core::{Error, Result};
 
 impl Run {
     /// Finds out how a job is to be answered.
@@ -22,7 +23,7 @@ impl Run {
         // Without a journal every row is asked, so that the rows of a run do not depend on its pace.
         let asked = job.prepared.asked.clone();
         if let (Some(journal), Some(asked)) = (&self.known.journal, &asked)
-            && let Some(row) = journal.find(asked.fingerprint)
+            && let Some(row) = journal.find(asked.fingerprint, model.max_response_bytes())
         {
             self.missing = None;
             return self.look_up(job, asked.fingerprint, row, journal.clone());
@@ -30,7 +31,7 @@ impl Run {
         if let Some(replies) = &self.known.replies {
             let fingerprint = model.asked_by_file(&job.request).fingerprint;
             let found = match model.has_no_address() {
-                true => replies.find(fingerprint),
+                true => replies.find(fingerprint, 0),
                 // What failed there is asked here.
                 false => replies.find_final(fingerprint),
             };
@@ -47,7 +48,11 @@ impl Run {
     }
 
     /// A job that nobody has the answer to yet.
-    pub(super) fn ask(&mut self, job: Box<Job>) {
+    fn ask(&mut self, job: Box<Job>) {
+        if let Some(why) = self.lost.get(&job.request.model) {
+            let answer = not_asked(why);
+            return self.answered(job, Box::new(answer));
+        }
         let asked = job.prepared.asked.clone();
         if let Some(asked) = &asked {
             // The same question again waits for the answer to the first.
@@ -142,4 +147,9 @@ impl Run {
         };
         self.window.fill(job.number, answer);
     }
+}
+
+/// What becomes of a request to a model that is asked nothing more.
+pub(super) fn not_asked(why: &Error) -> Answer {
+    Answer::without_text(Outcome::Failed, reply::short(&why.to_string()))
 }
