@@ -6,7 +6,6 @@ use seval_core::{Result, Rows, output};
 use seval_net::plan::{as_rows, plan as count_requests};
 use seval_net::rows::{Settings, requests};
 use seval_net::{Known, Model};
-use std::sync::mpsc;
 
 /// Counts, and shows it as a table.
 pub fn plan(
@@ -16,8 +15,7 @@ pub fn plan(
     settings: &Settings,
     flags: &Flags,
 ) -> Result<()> {
-    let (asked, _batches) = mpsc::channel();
-    let plan = count_requests(models, known, requests(rows, models, settings, asked)?)?;
+    let plan = count_requests(models, known, requests(rows, models, settings)?)?;
     // The place of the responses is not the plan's.
     let options = output::Options { path: None, ..(&flags.output).into() };
     output::write(as_rows(&plan)?, &options)?;
