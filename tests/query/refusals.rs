@@ -78,7 +78,7 @@ fn row_12_without_a_journal_a_model_that_is_lost_takes_no_others_answers_with_it
     };
     let slow = "requests_per_minute = 60\n";
     folder.write("models.toml", model("good", &good) + &model("lost", &lost) + slow);
-    let line = "seval-query -q --models models.toml -m good -m lost --max-connections 4 p.jsonl";
+    let line = "seval-query --models models.toml -m good -m lost --max-connections 4 p.jsonl";
     let run = Run::start(&folder, &format!("{line} --format jsonl")).end();
     assert!(run.code == 0 && run.stderr.contains("asked nothing more"), "{run:?}");
     assert!(run.took < Duration::from_secs(20), "{run:?}");
