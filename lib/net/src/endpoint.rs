@@ -102,7 +102,10 @@ impl Endpoint {
         // Words about the answer, which may be as long as the server likes.
         let words = [&mut answer.finish_reason, &mut answer.served_model];
         for word in words.into_iter().chain([&mut answer.system_fingerprint, &mut answer.error]) {
-            *word = word.take().map(|word| self.clean(&word));
+            *word = word.take().map(|word| match reply::is_short_word(&word) {
+                true => self.without_key(word),
+                false => self.clean(&word),
+            });
         }
         if answer.logprobs.as_ref().is_some_and(|tokens| self.spells_key(tokens)) {
             answer.logprobs = None;

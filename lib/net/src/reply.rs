@@ -207,6 +207,11 @@ pub(crate) fn count(value: &Value) -> Option<i64> {
     integer(value).filter(|count| (0..=MOST_TOKENS).contains(count))
 }
 
+/// Whether text is one short line as it is: most words of servers are, which need no copy.
+pub(crate) fn is_short_word(text: &str) -> bool {
+    text.len() < ERROR_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Text from outside as one short line.
 pub(crate) fn short(text: &str) -> String {
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
