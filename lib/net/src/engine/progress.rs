@@ -25,9 +25,6 @@ pub struct Progress {
     odd: Mutex<Vec<(String, bool)>>,
 }
 
-/// More of them than anybody reads: a server may have something new to say with each answer.
-const MOST_ODD: usize = 16;
-
 /// A unit of [`Progress::cost`].
 const UNIT: f64 = 1e9;
 
@@ -66,9 +63,14 @@ impl Progress {
     /// Something that whoever watches has to be told; each is said once.
     pub(crate) fn odd(&self, what: String) {
         let mut odd = lock(&self.odd);
-        if odd.len() < MOST_ODD && !odd.iter().any(|(known, _)| *known == what) {
+        if !odd.iter().any(|(known, _)| *known == what) {
             odd.push((what, false));
         }
+    }
+
+    /// How much that was.
+    pub(crate) fn oddities(&self) -> usize {
+        lock(&self.odd).len()
     }
 
     /// Answers given, by what became of their requests.

@@ -22,6 +22,9 @@ const SAID_EVERY: Duration = Duration::from_millis(200);
 /// few and large commits.
 const WRITING: usize = 2;
 
+/// More warnings than anybody reads: a server may give another name with each answer.
+const MOST_ODD: usize = 16;
+
 /// Ends that may wait for the disk, if there are no more connections than that.
 const UNSAVED: usize = 256;
 
@@ -42,7 +45,7 @@ impl Run {
                             break;
                         }
                         Some(why) => {
-                            self.end_when_all_is_in(used_up(&why));
+                            self.end_when_all_is_in(used_up(&why), true);
                             break;
                         }
                         None => {}
@@ -262,10 +265,9 @@ impl Run {
     fn end_if_too_long(&mut self, reason: Reason) {
         if let (Reason::RetryAfter(_), Some(_)) = (reason, &self.known.journal) {
             let what = self.given_up(reason, 0, "nothing more was sent");
-            self.end_when_all_is_in(
-                Error::new(Kind::Incomplete, "--max-retry-after", what)
-                    .hint("run the same command again then: it goes on from the answers it has"),
-            );
+            let error = Error::new(Kind::Incomplete, "--max-retry-after", what)
+                .hint("run the same command again then: it goes on from the answers it has");
+            self.end_when_all_is_in(error, false);
         }
     }
 
@@ -295,7 +297,7 @@ impl Run {
         let what = format!("{asked} was asked, and the server says that {served} answered");
         if self.limits.strict_model {
             self.end_with(Error::new(Kind::Unfit, "--strict-model", what));
-        } else {
+        } else if self.progress.oddities() < MOST_ODD {
             self.progress.odd(what);
         }
     }

@@ -49,10 +49,11 @@ impl Run {
         }
     }
 
-    /// From now on nothing is let in, and what was let in is sent and waited for.
-    pub(super) fn end_when_all_is_in(&mut self, reason: Error) {
+    /// From now on nothing is let in, and what is under way is waited for; whether what was let in
+    /// before is sent.
+    pub(super) fn end_when_all_is_in(&mut self, reason: Error, sends_begun: bool) {
         if self.ending.is_none() {
-            self.sends_begun = true;
+            self.sends_begun = sends_begun;
             self.ending = Some(reason);
         }
     }
