@@ -73,6 +73,32 @@ fn row_22_the_second_signal_does_not_wait() {
 }
 
 #[test]
+fn row_22_a_critic_whose_input_is_idle_ends_when_it_is_told_to() {
+    let server = FaultServer::start(good);
+    let folder = Folder::new();
+    // A stream of rows without its end, and then nothing for a while.
+    let row = r#"{"prompt":"p","response":"I will."}"#.to_owned() + "\n";
+    folder.write("r.jsonl", row.repeat(2_000));
+    folder.ok("seval-agg -q r.jsonl --sql 'SELECT * FROM input' --format arrow > r.arrow");
+    let line = format!(
+        "seval-critique -q -c safety_brief -m m --base-url {} --max-connections 8 -o v.jsonl \
+         < <(head -c -8 r.arrow; exec sleep 90 2> none)",
+        server.url()
+    );
+    let run = Run::start(&folder, &line);
+    assert!(server.wait(|ledger| ledger.requests.len() >= 1000));
+    let mut before = 0;
+    while server.count() > before {
+        before = server.count();
+        thread::sleep(Duration::from_secs(1));
+    }
+    let told = Instant::now();
+    run.signal("TERM");
+    assert_eq!(run.end().code, 143);
+    assert!(told.elapsed() < Duration::from_secs(30), "{:?}", told.elapsed());
+}
+
+#[test]
 fn row_22_the_time_of_grace_ends() {
     let (server, _gate) = held();
     let folder = Folder::new();
