@@ -18,6 +18,8 @@ const DRAWS: usize = 1000;
 /// Writes the report, and its tables beside it.
 pub fn report(flags: &ReportFlags, shared: &SharedFlags) -> Result<()> {
     let mut inputs = Inputs::open(&flags.input, shared, false)?;
+    let output = flags.output.as_deref().map_or("-".into(), Path::to_string_lossy);
+    output::refuse_over("-o", &output, inputs.stage.inputs.keys().map(String::as_str))?;
     let verdicts = ["model", "prompt_id", "verdict"];
     let table = inputs.table(INPUT).ok_or_else(|| {
         Error::usage("command line", "no verdicts are given").hint("name their file without NAME=")

@@ -51,7 +51,8 @@ fn run(mut flags: Flags) -> Result<()> {
 /// The rows; without a model that may be shown any of them, only the columns that are wanted.
 fn rows(flags: &Flags, mut stage: Stage, by_rules_alone: bool) -> Result<Rows> {
     let sources = input::sources(&flags.input.files)?;
-    stage.inputs = input::hashes(&sources)?;
+    stage.inputs.extend(input::hashes(&sources)?);
+    flags.output.refuse_over(&stage)?;
     let wanted = flags.columns.iter().map(String::as_str).chain(CASE);
     let columns =
         (by_rules_alone && !flags.columns.is_empty()).then(|| wanted.map(str::to_owned).collect());

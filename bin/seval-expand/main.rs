@@ -32,6 +32,7 @@ fn run(flags: Flags) -> Result<()> {
     }
     let mut stage = Stage::new("seval-expand");
     let steps = Steps::find(&flags, &mut stage)?;
+    flags.output.refuse_over(&stage)?;
     if flags.plan {
         return write_plan(&flags, steps);
     }

@@ -2,6 +2,7 @@
 
 use super::LEVEL;
 use crate::output::{self, Format};
+use crate::provenance::Stage;
 use crate::template::Library;
 use crate::{Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches};
@@ -39,6 +40,14 @@ pub struct OutputFlags {
     /// Write a binary format to a terminal all the same.
     #[arg(long)]
     pub force: bool,
+}
+
+impl OutputFlags {
+    /// Refuses to write over a file that this stage reads.
+    pub fn refuse_over(&self, stage: &Stage) -> Result<()> {
+        let output = self.output.as_deref().unwrap_or("-");
+        output::refuse_over("-o", output, stage.inputs.keys().map(String::as_str))
+    }
 }
 
 impl From<&OutputFlags> for output::Options {
