@@ -12,7 +12,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use seval_core::{Error, Result};
 use tokio::time::{Instant, timeout};
@@ -73,6 +73,8 @@ impl Client {
         let host = &url[Position::BeforeHost..Position::AfterPort];
         let mut headers = headers.clone();
         headers.insert(HOST, HeaderValue::from_str(host).map_err(|error| bad(&error))?);
+        // Its place, so that copies need not grow.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         let agent = concat!("seval/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
@@ -91,7 +93,8 @@ impl Client {
         loop {
             let (mut open, is_new) = match self.take_idle() {
                 Some(open) => (open, false),
-                None => (self.open().await?, true),
+                // Connecting takes much room, and is rare.
+                None => (Box::pin(self.open()).await?, true),
             };
             if !open.is_ready().await {
                 match is_new {
@@ -115,10 +118,12 @@ impl Client {
     }
 
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_LENGTH, body.len().into());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers;
         request
     }
 

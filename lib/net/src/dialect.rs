@@ -112,7 +112,7 @@ impl Dialect {
 
     /// The answer in a whole reply of the dialect's commonest shape, which is read quickly; none of
     /// any other.
-    pub fn read_plain(self, body: &[u8]) -> Option<Answer> {
+    pub fn read_plain(self, body: &[u8]) -> Option<Box<Answer>> {
         match self {
             Self::Chat => plain_chat::read(body),
             Self::Completions | Self::Anthropic | Self::Gemini => None,
@@ -150,8 +150,8 @@ fn joined(request: &Request, role: impl Fn(&str) -> bool) -> Option<String> {
 
 /// Decides the outcome by why the server stopped and by whether there is text.
 pub(crate) fn settle(answer: &mut Answer) {
-    let reason = answer.finish_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
-    answer.outcome = match reason.as_str() {
+    let reason = reply::lower(answer.finish_reason.as_deref().unwrap_or_default());
+    answer.outcome = match &*reason {
         "length"
         | "max_tokens"
         | "model_length"

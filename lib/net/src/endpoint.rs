@@ -121,7 +121,7 @@ impl Endpoint {
         seval_core::kill_at("after_send");
         self.health.reached();
         if reply.status.is_success() {
-            return self.good(request, reply).await;
+            return self.good(request, &mut reply).await;
         }
         // The status of a bad reply says enough, with whatever came of its body.
         let complaint = match self.read(&mut reply, ERROR_BYTES).await {
@@ -132,14 +132,14 @@ impl Endpoint {
     }
 
     /// What a reply with a good status comes to.
-    async fn good(&self, request: &Request, mut reply: client::Reply<'_>) -> Attempt {
+    async fn good(&self, request: &Request, reply: &mut client::Reply<'_>) -> Attempt {
         let limit = self.connection.max_response_bytes;
         let streamed = is_stream(&reply.headers);
-        let read = self.read(&mut reply, limit).await;
+        let read = self.read(reply, limit).await;
         let read_whole = |body: &[u8]| match streamed {
             true => Ok(self.kind.read_stream(body)),
             false => match self.kind.read_plain(body) {
-                Some(answer) => Ok(Reply::Answer(Box::new(answer))),
+                Some(answer) => Ok(Reply::Answer(answer)),
                 None => reply::read(body, |value| self.kind.read(value, request)),
             },
         };

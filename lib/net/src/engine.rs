@@ -30,7 +30,8 @@ use crate::exchange::{Answer, Request};
 use crate::health::Tries;
 use crate::journal::Journal;
 use crate::model::Model;
-use crate::turns::{self, Rest, Step};
+use crate::turns::{self, Step};
+use job::Job;
 pub use job::{Estimate, Prepared};
 use progress::Progress;
 
@@ -108,36 +109,21 @@ struct FoundBy {
 
 /// Several requests, and whether the last is the last of all.
 struct Questions {
-    requests: Vec<Result<Question>>,
+    requests: Vec<Result<Box<Job>>>,
     end: bool,
 }
 
-/// A request, ready to be asked: made on the thread that reads, since that of the network has enough
+/// A question, ready to be asked: made on the thread that reads, since that of the network has enough
 /// to do.
-struct Question {
-    request: Request,
-    /// What of the conversation is still to come.
-    rest: Option<Box<Rest>>,
-    prepared: Prepared,
-}
-
-impl Question {
-    fn new(mut request: Request, models: &[Model], found_by: FoundBy) -> Result<Self> {
-        let model = find(models, request.model)?;
-        let rest = turns::cut(&mut request);
-        let prepared = model.prepare(&request, found_by.journal);
-        if rest.is_none() && !found_by.replies && model.is_asked_by_body() {
-            // What waits holds its text once.
-            request.messages = Vec::new();
-        }
-        Ok(Self { request, rest, prepared })
+fn ready(mut request: Request, models: &[Model], found_by: FoundBy) -> Result<Box<Job>> {
+    let model = find(models, request.model)?;
+    let rest = turns::cut(&mut request);
+    let prepared = model.prepare(&request, found_by.journal);
+    if rest.is_none() && !found_by.replies && model.is_asked_by_body() {
+        // What waits holds its text once.
+        request.messages = Vec::new();
     }
-
-    /// Bytes of text, for bounding memory.
-    fn weight(&self) -> usize {
-        let to_come = self.rest.as_ref().map_or(0, |rest| rest.weight());
-        self.request.weight() + to_come + self.prepared.body.len()
-    }
+    Ok(Box::new(Job::new(request, rest, prepared)))
 }
 
 /// Several answers in order; none is the end.
@@ -294,7 +280,7 @@ fn start(
     let (answer, answers) = mpsc::channel(ANSWERS);
     let found_by = FoundBy { journal: known.journal.is_some(), replies: known.replies.is_some() };
     let with = models.clone();
-    let ready = move |request| Question::new(request, &with, found_by);
+    let ready = move |request| ready(request, &with, found_by);
     // Neither thread is joined: the reader may wait for its source long after nobody wants its
     // rows.
     let reader = thread::Builder::new().name("requests".into());
@@ -317,7 +303,7 @@ fn start(
 /// held back while the next is waited for: its source may wait for the answer to this one.
 fn feed(
     mut requests: impl Iterator<Item = Result<Request>>,
-    ready: impl Fn(Request) -> Result<Question>,
+    ready: impl Fn(Request) -> Result<Box<Job>>,
     questions: &Sender<Questions>,
 ) {
     let mut group = Vec::new();

@@ -160,7 +160,7 @@ impl Kind {
     }
 
     /// The answer in a whole reply of the commonest shape; none of any other.
-    pub fn read_plain(&self, body: &[u8]) -> Option<Answer> {
+    pub fn read_plain(&self, body: &[u8]) -> Option<Box<Answer>> {
         match self {
             Self::Text(provider) => provider.read_plain(body),
             Self::Embeddings => None,

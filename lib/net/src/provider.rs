@@ -170,7 +170,7 @@ impl Provider {
     }
 
     /// The answer in a whole reply of the commonest shape; none of any other.
-    pub fn read_plain(&self, body: &[u8]) -> Option<Answer> {
+    pub fn read_plain(&self, body: &[u8]) -> Option<Box<Answer>> {
         (self.read == Read::default()).then(|| self.dialect.read_plain(body)).flatten()
     }
 

@@ -170,8 +170,16 @@ pub(crate) fn names_filter(label: &str) -> bool {
 }
 
 fn names(label: &str, words: &[&str]) -> bool {
-    let label = label.to_ascii_lowercase();
+    let label = lower(label);
     words.iter().any(|word| label.contains(word))
+}
+
+/// A word of servers in lower case, as most are.
+pub(crate) fn lower(word: &str) -> Cow<'_, str> {
+    match word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(word.to_ascii_lowercase()),
+        false => Cow::Borrowed(word),
+    }
 }
 
 /// Text as a string, or as an array of strings and of parts that hold text. Empty text is none.

@@ -17,7 +17,7 @@ type Text<'a> = Option<Cow<'a, str>>;
 #[derive(Deserialize)]
 struct Reply<'a> {
     #[serde(borrow)]
-    choices: Vec<Choice<'a>>,
+    choices: [Choice<'a>; 1],
     #[serde(borrow, default)]
     model: Text<'a>,
     #[serde(borrow, default)]
@@ -94,9 +94,9 @@ impl From<Counts> for Usage {
 }
 
 /// The answer in a reply of the common shape; none of any other.
-pub(super) fn read(body: &[u8]) -> Option<Answer> {
+pub(super) fn read(body: &[u8]) -> Option<Box<Answer>> {
     let reply: Reply<'_> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
-    let choice = reply.choices.into_iter().next()?;
+    let [choice] = reply.choices;
     let Message { content, reasoning_content, reasoning } = choice.message;
     let more = [reply.error, choice.logprobs, reasoning_content, reasoning];
     // Reasoning that a server leaves in the text is taken out there.
@@ -104,14 +104,14 @@ pub(super) fn read(body: &[u8]) -> Option<Answer> {
         return None;
     }
     let text = |text: Text<'_>| text.map(Cow::into_owned).filter(|text| !text.is_empty());
-    let mut answer = Answer {
+    let mut answer = Box::new(Answer {
         response: text(Some(content)),
         finish_reason: text(choice.finish_reason),
         usage: reply.usage.map(Usage::from).unwrap_or_default(),
         served_model: text(reply.model),
         system_fingerprint: text(reply.system_fingerprint),
         ..Answer::of(Outcome::Failed)
-    };
+    });
     // A refusal may stand beside an empty text.
     answer.response.as_ref()?;
     settle(&mut answer);
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn it_is_what_the_tree_gives_or_nothing() {
         let whole = |body: &[u8]| match crate::reply::read(body, super::super::chat::read) {
-            Ok(crate::reply::Reply::Answer(answer)) => Some(*answer),
+            Ok(crate::reply::Reply::Answer(answer)) => Some(answer),
             _ => None,
         };
         assert!(REPLIES[..2].iter().all(|reply| read(reply.as_bytes()).is_some()));

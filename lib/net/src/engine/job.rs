@@ -38,9 +38,15 @@ pub struct Job {
 }
 
 impl Job {
-    /// A question that was not sent yet.
-    pub fn new(number: u64, request: Request, rest: Option<Box<Rest>>, prepared: Prepared) -> Self {
-        Self { number, request, rest, prepared, attempts: 0, resends: 0, unreached: 0 }
+    /// A question that has no place yet and was not sent.
+    pub fn new(request: Request, rest: Option<Box<Rest>>, prepared: Prepared) -> Self {
+        Self { number: 0, request, rest, prepared, attempts: 0, resends: 0, unreached: 0 }
+    }
+
+    /// Bytes of text, for bounding memory.
+    pub fn weight(&self) -> usize {
+        let to_come = self.rest.as_ref().map_or(0, |rest| rest.weight());
+        self.request.weight() + to_come + self.prepared.body.len()
     }
 }
 

@@ -24,7 +24,7 @@ use super::budget::Budget;
 use super::job::Job;
 use super::progress::Progress;
 use super::window::Window;
-use super::{Answered, Known, Limits, QUESTIONS, Question, Questions, died};
+use super::{Answered, Known, Limits, QUESTIONS, Questions, died};
 use crate::attempt::Attempt;
 use crate::exchange::{Answer, Outcome, Usage};
 use crate::fingerprint::{Asked, Fingerprint};
@@ -47,7 +47,7 @@ const TOGETHER: (usize, usize) = (64, 4 << 20);
 /// What the loop waits for.
 enum Event {
     /// A job's answer was found.
-    Known(Box<Job>, Result<Answer>),
+    Known(Box<Job>, Result<Box<Answer>>),
     /// Attempts are written down, the first with this number: they may be sent.
     Begun(Vec<(Box<Job>, Ticket)>, Result<i64>),
     /// An attempt, with its number, came to an end.
@@ -283,16 +283,15 @@ impl Run {
     fn read(&mut self, group: Questions) -> Result<()> {
         self.all_read = group.end;
         for question in group.requests {
-            let question = match question {
-                Ok(question) => question,
+            let mut job = match question {
+                Ok(job) => job,
                 Err(error) => {
                     (self.all_read, self.broken) = (true, Some(error));
                     break;
                 }
             };
-            let number = self.window.open(question.weight());
-            let Question { request, rest, prepared } = question;
-            self.enter(Box::new(Job::new(number, request, rest, prepared)));
+            job.number = self.window.open(job.weight());
+            self.enter(job);
         }
         if self.all_read {
             self.compare()?;
@@ -310,7 +309,7 @@ impl Run {
                 let price = self.models[job.request.model].settings.price.as_ref();
                 answer.cost = answer.cost.or(price.and_then(|price| price.cost(&answer.usage)));
                 self.check_model(job.request.model, &answer);
-                self.answered(job, Box::new(answer));
+                self.answered(job, answer);
             }
             Event::Begun(jobs, Ok(first)) if self.ending.is_none() || self.sends_begun => {
                 for (attempt, (job, ticket)) in (first..).zip(jobs) {

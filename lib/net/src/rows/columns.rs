@@ -109,7 +109,11 @@ pub fn assemble(
 }
 
 fn texts<'a>(answers: &'a [Answer], of: impl Fn(&'a Answer) -> Option<&'a str>) -> ArrayRef {
-    Arc::new(answers.iter().map(of).collect::<StringArray>())
+    // Whoever lets a large column grow copies it again and again.
+    let bytes = answers.iter().filter_map(&of).map(str::len).sum();
+    let mut cells = StringBuilder::with_capacity(answers.len(), bytes);
+    answers.iter().for_each(|answer| cells.append_option(of(answer)));
+    Arc::new(cells.finish())
 }
 
 fn integers(answers: &[Answer], of: impl Fn(usize, &Answer) -> Option<i64>) -> ArrayRef {

@@ -77,7 +77,7 @@ impl Run {
         let found = journal.read(fingerprint, row);
         self.coming.push(Box::pin(async move {
             let answer = match found {
-                Ok(found) => found.await.unwrap_or_else(|_| Err(journal::ended())),
+                Ok(found) => found.await.unwrap_or_else(|_| Err(journal::ended())).map(Box::new),
                 Err(error) => Err(error),
             };
             Event::Known(job, answer)
@@ -141,7 +141,8 @@ impl Run {
                     let journal = self.known.journal.is_some();
                     let Job { number, request, .. } = *job;
                     let prepared = self.models[request.model].prepare(&request, journal);
-                    return self.enter(Box::new(Job::new(number, request, Some(rest), prepared)));
+                    let job = Job { number, ..Job::new(request, Some(rest), prepared) };
+                    return self.enter(Box::new(job));
                 }
             },
         };
