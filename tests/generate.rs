@@ -238,7 +238,7 @@ fn a_server_that_turns_us_away_ends_the_run() {
             format!("expand {asked} --journal p.jsonl -o p.jsonl"),
             "--journal: is the file of --output",
         ),
-        (format!("expand {asked} --emit-requests -o b.jsonl"), "--output: is the file of an input"),
+        (format!("expand {asked} --emit-requests -o b.jsonl"), "-o: would be written over b.jsonl"),
         (
             "expand b.jsonl -t translation -m mt --from-replies r.jsonl -o r.jsonl".to_owned(),
             "--output: is the file of --from-replies",

@@ -17,7 +17,7 @@ const COLUMNS: [&str; 8] =
 /// Compares, and writes the pairs or the ranks.
 pub fn compare(flags: &CompareFlags, shared: &SharedFlags) -> Result<()> {
     let inputs = Inputs::open(&flags.input, shared, false)?;
-    flags.output.refuse_over(&inputs.stage)?;
+    flags.output.refuse_over(inputs.stage.inputs.keys())?;
     let of = match flags.of {
         Responses::Base => Of::Base,
         Responses::Attack => Of::Attack,

@@ -9,7 +9,7 @@ use seval_core::{Result, Rows, export, output};
 /// A folder of data sets, or rows in another program's form.
 pub fn export(flags: &ExportFlags, shared: &SharedFlags) -> Result<()> {
     let mut inputs = Inputs::open(&flags.input, shared, false)?;
-    flags.output.refuse_over(&inputs.stage)?;
+    flags.output.refuse_over(inputs.stage.inputs.keys())?;
     let redacted = |rows: Rows| if flags.redact { export::redact(rows) } else { Ok(rows) };
     let Some(folder) = &flags.hf else {
         let metric = Metric::open(shared, "export", flags.as_form.as_deref().unwrap_or_default())?;

@@ -38,7 +38,7 @@ fn answer(flags: &Flags) -> Result<()> {
     flags.check_order()?;
     let gate = Gate::new(&flags.gate)?;
     let mut inputs = Inputs::open(&flags.input, &flags.shared, flags.positions)?;
-    flags.output.refuse_over(&inputs.stage)?;
+    flags.output.refuse_over(inputs.stage.inputs.keys())?;
     let rows = rows(flags, &mut inputs)?;
     let options = output::Options { all_rows: true, ..(&flags.output).into() };
     let checks = match gate.is_open() {

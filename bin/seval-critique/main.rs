@@ -52,7 +52,12 @@ fn run(mut flags: Flags) -> Result<()> {
 fn rows(flags: &Flags, mut stage: Stage, by_rules_alone: bool) -> Result<Rows> {
     let sources = input::sources(&flags.input.files)?;
     stage.inputs.extend(input::hashes(&sources)?);
-    flags.output.refuse_over(&stage)?;
+    flags.output.refuse_over(stage.inputs.keys())?;
+    if let Some(journal) = &flags.asking.server.journal {
+        let rows = stage.inputs.keys().map(String::as_str);
+        let rows = rows.chain(flags.output.output.as_deref());
+        output::refuse_over("--journal", &journal.to_string_lossy(), rows)?;
+    }
     let wanted = flags.columns.iter().map(String::as_str).chain(CASE);
     let columns =
         (by_rules_alone && !flags.columns.is_empty()).then(|| wanted.map(str::to_owned).collect());

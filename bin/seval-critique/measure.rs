@@ -10,6 +10,11 @@ use std::path::Path;
 
 /// Compares verdicts with labels.
 pub fn calibrate(flags: &CalibrateFlags) -> Result<()> {
+    flags.output.refuse_over(&flags.input.files)?;
+    if let Some(into) = &flags.into {
+        let read = flags.input.files.iter().map(String::as_str);
+        output::refuse_over("--into", &into.to_string_lossy(), read)?;
+    }
     let wanted = Wanted {
         of: flags.of.clone(),
         label: flags.label.clone(),
@@ -54,6 +59,7 @@ fn only(figures: Vec<Figure>, parts: &[String]) -> Vec<Figure> {
 
 /// Compares critics with each other.
 pub fn sensitivity(flags: &SensitivityFlags) -> Result<()> {
+    flags.output.refuse_over(&flags.input.files)?;
     let figures = labelled::sensitivity(rows(&flags.input.files)?)?;
     let table = Rows::of(seval_core::critique::figures::as_batch(&figures)?);
     output::write(table, &(&flags.output).into()).map(|_| ())

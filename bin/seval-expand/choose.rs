@@ -71,8 +71,8 @@ pub fn shows_examples(chain: &Chain) -> bool {
     chain.needs().any(|(name, _)| name == "examples" || name == SCORED)
 }
 
-/// Refuses to write one file over another: the rows go over a file that was read only if that is said with
-/// -o, and nothing else does.
+/// Refuses to write one file over another. That the rows do not go over what is read is seen to once it is
+/// known.
 fn check_places(flags: &Flags) -> Result<()> {
     let generation = &flags.generation;
     let journal =
@@ -80,18 +80,13 @@ fn check_places(flags: &Flags) -> Result<()> {
     let out = flags.output.output.as_deref().unwrap_or("-");
     let asked = [("--rejects", generation.rejects.as_deref()), ("--journal", journal.as_deref())];
     let paid = generation.from_replies.iter().map(|path| ("--from-replies", path.as_str()));
-    let read = flags.input.files.iter().map(|path| ("an input", path.as_str()));
-    let read = read.chain(generation.examples.iter().map(|path| ("--examples", path.as_str())));
     let mut others: Vec<(&str, &str)> = vec![("--output", out)];
     others.extend(paid);
-    if generation.emit_requests || flags.plan {
-        // The rows would be gone.
-        others.extend(read.clone());
-    }
     if let Some((what, _)) = others[1..].iter().find(|(_, path)| same_place(path, out)) {
         return Err(Error::usage("--output", format!("is the file of {what}")).hint(ITS_OWN));
     }
-    others.extend(read);
+    others.extend(flags.input.files.iter().map(|path| ("an input", path.as_str())));
+    others.extend(generation.examples.iter().map(|path| ("--examples", path.as_str())));
     for (flag, path) in asked.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
         if let Some((what, _)) = others.iter().find(|(_, other)| same_place(path, other)) {
             return Err(Error::usage(flag, format!("is the file of {what}")).hint(ITS_OWN));

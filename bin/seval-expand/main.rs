@@ -32,7 +32,7 @@ fn run(flags: Flags) -> Result<()> {
     }
     let mut stage = Stage::new("seval-expand");
     let steps = Steps::find(&flags, &mut stage)?;
-    flags.output.refuse_over(&stage)?;
+    flags.output.refuse_over(stage.inputs.keys())?;
     if flags.plan {
         return write_plan(&flags, steps);
     }

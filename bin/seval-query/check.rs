@@ -17,9 +17,7 @@ pub fn check(flags: &ModelsFlags, shared: &SharedFlags) -> Result<()> {
             .hint("leave it out"));
     }
     let read = flags.ask.models.iter().map(|path| path.to_string_lossy().into_owned());
-    let read: Vec<String> = read.collect();
-    let output = flags.output.output.as_deref().unwrap_or("-");
-    output::refuse_over("-o", output, read.iter().map(String::as_str))?;
+    flags.output.refuse_over(&read.collect::<Vec<_>>())?;
     let finder = Finder::new(&flags.ask, &flags.asking, shared, true)?;
     let mut models = Vec::new();
     for spec in finder.named_or_all(&flags.ask)? {

@@ -153,13 +153,12 @@ fn limits(flags: &Flags) -> Limits {
 /// Refuses an output or a journal that would be written over what is read, or over each other.
 fn check_places(flags: &Flags) -> Result<()> {
     let read = files(flags)?;
-    let output = flags.output.output.as_deref();
     // Several files have other names.
-    if let Some(output) = output.filter(|_| flags.batch.shard.is_none()) {
-        output::refuse_over("-o", output, read.iter().map(String::as_str))?;
+    if flags.batch.shard.is_none() {
+        flags.output.refuse_over(&read)?;
     }
     let Some(journal) = &flags.asking.server.journal else { return Ok(()) };
-    let mut others = read.iter().map(String::as_str).chain(output);
+    let mut others = read.iter().map(String::as_str).chain(flags.output.output.as_deref());
     match others.find(|other| output::same_place(&journal.to_string_lossy(), other)) {
         None => Ok(()),
         Some(_) => Err(Error::usage("--journal", "is a file of rows that are read or written")

@@ -2,7 +2,6 @@
 
 use super::LEVEL;
 use crate::output::{self, Format};
-use crate::provenance::Stage;
 use crate::template::Library;
 use crate::{Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches};
@@ -43,10 +42,10 @@ pub struct OutputFlags {
 }
 
 impl OutputFlags {
-    /// Refuses to write over a file that this stage reads.
-    pub fn refuse_over(&self, stage: &Stage) -> Result<()> {
+    /// Refuses to write over a file that is read.
+    pub fn refuse_over<'r>(&self, read: impl IntoIterator<Item = &'r String>) -> Result<()> {
         let output = self.output.as_deref().unwrap_or("-");
-        output::refuse_over("-o", output, stage.inputs.keys().map(String::as_str))
+        output::refuse_over("-o", output, read.into_iter().map(String::as_str))
     }
 }
 
