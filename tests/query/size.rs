@@ -128,3 +128,21 @@ fn row_18_a_head_without_end_is_refused() {
     assert_eq!(column(&rows(&run.stdout), "outcome"), ["failed"], "{run:?}");
     assert!(run.memory <= MEMORY, "{} MiB", run.memory);
 }
+
+#[test]
+fn row_18_answers_that_are_too_large_for_one_batch_are_several() {
+    // A column of one batch holds 2 GiB.
+    let server = FaultServer::start(|asked| {
+        says(asked, &format!("{} {}", asked.prompt, "x".repeat(15 << 20)))
+    });
+    let folder = Folder::new();
+    prompts(&folder, 72);
+    let flags = "--samples 2 --max-connections 4 p.jsonl -o r.parquet";
+    let line = format!("seval-query -m m --base-url {} {flags}", server.url());
+    let run = Run::start(&folder, &line).end();
+    assert_eq!(run.code, 0, "{run:?}");
+    let sql = "SELECT sample, count(*) AS n, count(DISTINCT prompt) AS prompts FROM input
+        WHERE starts_with(response, concat(prompt, ' ')) GROUP BY sample ORDER BY sample";
+    let found = folder.ok(&format!("seval-agg -q r.parquet --sql \"{sql}\" --format csv"));
+    assert_eq!(found, "sample,n,prompts\n0,72,72\n1,72,72\n");
+}

@@ -21,6 +21,9 @@ use std::collections::VecDeque;
 /// Responses that one output batch holds at the most.
 const BATCH_RESPONSES: usize = 1024;
 
+/// Bytes of answers after which a batch takes no more: a column holds less than 2 GiB, and memory less.
+const BATCH_BYTES: usize = 64 << 20;
+
 /// One of the requests that each row makes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
@@ -129,29 +132,41 @@ impl Query {
     pub fn into_rows(self) -> Rows {
         let Self { mut answers, asked, layout, names, settings, history } = self;
         let schema = layout.schema.clone();
-        // An answer comes after its request, and a request after its batch was sent here.
+        // A batch whose answers are too large for one batch, and how many of them were given.
+        let mut open: Option<(RecordBatch, usize)> = None;
         let batches = std::iter::from_fn(move || {
-            let first = match answers.next()? {
-                Ok(answer) => answer,
-                Err(error) => return Some(Err(error)),
+            let missing = || Err(Error::world("the engine", "answers are missing"));
+            let first = match answers.next() {
+                Some(Ok(answer)) => answer,
+                Some(Err(error)) => return Some(Err(error)),
+                None => return open.take().map(|_| missing()),
             };
-            let Some(batch) = asked.take() else {
+            // An answer comes after its request, and a request after its batch was sent here.
+            let Some((batch, given)) = open.take().or_else(|| Some((asked.take()?, 0))) else {
                 return Some(Err(Error::world(
                     "the engine",
                     "an answer came to a question that was not asked",
                 )));
             };
-            let wanted = RecordBatch::num_rows(&batch) * settings.variants.len();
+            let wanted = RecordBatch::num_rows(&batch) * settings.variants.len() - given;
+            let mut bytes = first.weight();
             let mut all: Vec<Answer> = Vec::with_capacity(wanted);
             all.push(first);
-            while all.len() < wanted {
+            while all.len() < wanted && bytes < BATCH_BYTES {
                 match answers.next() {
-                    Some(Ok(answer)) => all.push(answer),
+                    Some(Ok(answer)) => {
+                        bytes += answer.weight();
+                        all.push(answer);
+                    }
                     Some(Err(error)) => return Some(Err(error)),
-                    None => return Some(Err(Error::world("the engine", "answers are missing"))),
+                    None => return Some(missing()),
                 }
             }
-            Some(assemble(&batch, &layout, &names, &settings, &all))
+            let rows = assemble(&batch, given, &layout, &names, &settings, &all);
+            if all.len() < wanted {
+                open = Some((batch, given + all.len()));
+            }
+            Some(rows)
         });
         Rows { schema, batches: Box::new(batches), history }
     }

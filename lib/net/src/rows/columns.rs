@@ -41,22 +41,26 @@ impl Layout {
     }
 }
 
-/// The responses to the rows of `batch`: for each row the models, for each model the samples.
+/// The responses to the rows of `batch`, for each row the models, for each model the samples: those
+/// after the first `given`.
 pub fn assemble(
     batch: &RecordBatch,
+    given: usize,
     layout: &Layout,
     models: &[String],
     settings: &Settings,
     answers: &[Answer],
 ) -> Result<RecordBatch> {
     let variants = settings.variants.len();
-    let mut columns = batch.columns().to_vec();
-    if variants > 1 {
-        let rows = (0..answers.len()).map(|at| (at / variants) as u32);
-        columns = take_arrays(&columns, &UInt32Array::from_iter_values(rows), None)
-            .map_err(|error| Error::data("", error))?;
-    }
-    let variant = |at: usize| &settings.variants[at % variants];
+    let columns = match variants {
+        1 => Ok(batch.slice(given, answers.len()).columns().to_vec()),
+        _ => {
+            let rows = (given..given + answers.len()).map(|at| (at / variants) as u32);
+            take_arrays(batch.columns(), &UInt32Array::from_iter_values(rows), None)
+        }
+    };
+    let mut columns = columns.map_err(|error| Error::data("", error))?;
+    let variant = |at: usize| &settings.variants[(given + at) % variants];
     let decoding = |at: usize| &variant(at).decoding;
     for field in layout.schema.fields().iter().skip(layout.input) {
         let column: ArrayRef = match field.name().as_str() {
